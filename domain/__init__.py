@@ -1,0 +1,1 @@
+"""What the shop is. Imports nothing but the standard library."""

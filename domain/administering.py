@@ -1,0 +1,52 @@
+"""Who may do what, and what was done."""
+
+from datetime import datetime
+
+from domain.catalog import Page
+from domain.customers import Customer, Role
+from domain.errors import BadUserId, NotPermitted
+from domain.ports import AuditEntry, UnitOfWork
+from domain.transactions import retried
+
+PAGE_SIZE = 15
+MAX_USER_ID = 2**52  # Telegram's ids have at most 52 significant bits
+
+
+def read_user_id(text: str) -> int:
+    """A numeric Telegram user id. Raises `BadUserId`: names change hands, ids do not."""
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:17]) <= MAX_USER_ID):
+        raise BadUserId(text)
+    return int(text)
+
+
+async def admins(uow: UnitOfWork) -> list[Customer]:
+    async with uow:
+        return await uow.customers.admins()
+
+
+@retried
+async def appoint(
+    uow: UnitOfWork, user_id: int, role: Role | None, *, actor: Customer, now: datetime
+) -> Customer | None:
+    """Give somebody a role, or take it (None).
+
+    Raises `NotPermitted` for one's own role: an owner cannot lock the shop out.
+    """
+    if user_id == actor.id:
+        raise NotPermitted
+    async with uow:
+        known = await uow.customers.get(user_id)
+        before = known.role if known else None
+        await uow.customers.set_role(user_id, role)
+        entry = AuditEntry(
+            now, actor.id, "appoint", str(user_id), {"role": before}, {"role": role}
+        )
+        await uow.audit.add(entry)
+        await uow.commit()
+        return await uow.customers.get(user_id)
+
+
+async def audit(uow: UnitOfWork, *, page: int = 0) -> Page[AuditEntry]:
+    """Newest first."""
+    async with uow:
+        return await uow.audit.newest(page=max(page, 0), size=PAGE_SIZE)

@@ -1,0 +1,78 @@
+"""Looking at what is for sale, and at what an order would cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from domain.catalog import Category, Offer, Page
+from domain.errors import OutOfStock
+from domain.money import Money
+from domain.orders import OrderLine, total
+from domain.payments import PaymentProvider
+from domain.ports import UnitOfWork
+
+PAGE_SIZE: Final = 8
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A page of the catalogue; `categories` is filled where one has to be chosen first."""
+
+    categories: list[Category]
+    offers: Page[Offer]
+    category_id: int | None = None
+
+
+async def browse(uow: UnitOfWork, *, category_id: int | None = None, page: int = 0) -> Shelf:
+    """A category's products; without one, the categories where there are several."""
+    async with uow:
+        categories = await uow.catalog.categories() if category_id is None else []
+        if len(categories) > 1:
+            return Shelf(categories, Page([], 0, more=False))
+        offers = await uow.catalog.offers(
+            page=max(page, 0), size=PAGE_SIZE, category_id=category_id
+        )
+        return Shelf([], offers, category_id)
+
+
+async def search(uow: UnitOfWork, text: str, *, page: int = 0) -> Page[Offer]:
+    """Products whose name, SKU or description holds the text, in any case."""
+    async with uow:
+        return await uow.catalog.offers(page=max(page, 0), size=PAGE_SIZE, text=text.strip())
+
+
+async def look_at(uow: UnitOfWork, variant_id: int) -> list[Offer]:
+    """A product's variants that are for sale, the asked-for one first.
+
+    Raises `ProductNotFound`.
+    """
+    async with uow:
+        offer = await uow.catalog.offer(variant_id)
+        others = await uow.catalog.offers_of(offer.product.id)
+    return [offer, *(o for o in others if o.variant.id != variant_id)]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What an order would be, and by which methods it could be paid."""
+
+    offer: Offer
+    line: OrderLine
+    methods: list[PaymentProvider]
+
+    @property
+    def total(self) -> Money:
+        return total([self.line])
+
+
+async def preview(
+    uow: UnitOfWork, providers: Sequence[PaymentProvider], *, variant_id: int, quantity: int
+) -> Preview:
+    """Raises `ProductNotFound`, `BadQuantity`, `OutOfStock`."""
+    async with uow:
+        offer = await uow.catalog.offer(variant_id)
+    offer.product.check_quantity(quantity)
+    if offer.left_count < quantity:
+        raise OutOfStock(variant_id, offer.left_count)
+    line = OrderLine.of(offer.variant, offer.title, quantity)
+    return Preview(offer, line, [p for p in providers if p.quote([line]) is not None])

@@ -1,0 +1,188 @@
+"""Keys into the shop: imports, their undoing, withdrawal, and the watch over what is left."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from domain.errors import BatchUndone
+from domain.messages import Note, Topic
+from domain.ports import AuditEntry, KeyLines, Progress, UnitOfWork, Vault
+from domain.stock import MAX_LINES, Batch, SealedKey, StockLevel, key_id
+from domain.transactions import retried
+
+# One transaction each: large enough for the index to be written in order, small enough to let
+# a payment pass in between.
+CHUNK: Final = 50_000
+INVALID_SHOWN: Final = 10
+
+
+@dataclass
+class Report:
+    """What became of a file's lines."""
+
+    batch: Batch
+    invalid_lines: list[int] = field(default_factory=list)  # the first ten
+    read: int = 0
+
+
+@dataclass(frozen=True)
+class TypedKeys:
+    """Keys typed below the command; `first_line` is the line they begin on."""
+
+    text: str
+    first_line: int = 1
+
+    def lines(self) -> Iterator[tuple[int, str | None]]:
+        for number, line in enumerate(self.text.splitlines(), self.first_line):
+            if key := line.strip():
+                yield number, key if key.isprintable() else None
+
+
+async def import_keys(
+    uow: UnitOfWork,
+    vault: Vault,
+    source: KeyLines,
+    *,
+    sku: str,
+    name: str,
+    actor_id: int,
+    now: datetime,
+    progress: Progress,
+) -> Report:
+    """Add a file's keys to a variant's stock; `progress` hears how many lines are done.
+
+    Raises `ProductNotFound`. A key ever seen, in any product, sold or not, is a duplicate.
+    """
+    report = Report(await _begin(uow, sku, name, actor_id, now))
+    lines = iter(source.lines())
+    while chunk := list(islice(lines, CHUNK)):
+        await _add(uow, vault, report, chunk)
+        await progress(report.read)
+    await _finish(uow, report, now)
+    return report
+
+
+@retried
+async def _begin(uow: UnitOfWork, sku: str, name: str, actor_id: int, now: datetime) -> Batch:
+    async with uow:
+        _, variant = await uow.catalog.by_sku(sku)
+        batch = Batch(0, variant.id, variant.sku, name, actor_id, now)
+        await uow.stock.add_batch(batch)
+        await uow.commit()
+    return batch
+
+
+async def _add(
+    uow: UnitOfWork, vault: Vault, report: Report, chunk: Sequence[tuple[int, str | None]]
+) -> None:
+    batch = report.batch
+    good = [(key_id(batch.id, n), key) for n, key in chunk if key is not None and n <= MAX_LINES]
+    bad = [n for n, key in chunk if key is None or n > MAX_LINES]
+    report.invalid_lines.extend(bad[: INVALID_SHOWN - len(report.invalid_lines)])
+    keys = await vault.seal(batch.variant_id, good)
+    new = await _store(uow, keys)
+    report.read += len(chunk)
+    batch.imported += new
+    batch.duplicates += len(good) - new
+    batch.invalid += len(bad)
+
+
+@retried
+async def _store(uow: UnitOfWork, keys: Sequence[SealedKey]) -> int:
+    async with uow:
+        new = await uow.stock.add_keys(keys)
+        await uow.commit()
+    return new
+
+
+@retried
+async def _finish(uow: UnitOfWork, report: Report, now: datetime) -> None:
+    batch = report.batch
+    async with uow:
+        batch.finished_at = now
+        await uow.stock.finish_batch(batch)
+        await uow.audit.add(
+            AuditEntry(
+                now,
+                batch.created_by,
+                "import",
+                batch.sku,
+                after={"batch": batch.id, "file": batch.source, "imported": batch.imported},
+            )
+        )
+        await uow.commit()
+
+
+@retried
+async def undo(
+    uow: UnitOfWork, batch_id: int, *, actor_id: int, now: datetime
+) -> tuple[Batch, int]:
+    """Take back what an import added and nobody bought; how many keys that were.
+
+    Raises `BatchNotFound` and `BatchUndone`.
+    """
+    async with uow:
+        batch = await uow.stock.batch(batch_id)
+        if batch.undone_at is not None:
+            raise BatchUndone
+        count = await uow.stock.withdraw_batch(batch_id)
+        batch.undone_at = now
+        await uow.stock.finish_batch(batch)
+        await uow.audit.add(
+            AuditEntry(now, actor_id, "undo import", batch.sku, after={"withdrawn": count})
+        )
+        await uow.commit()
+    return batch, count
+
+
+@retried
+async def withdraw(
+    uow: UnitOfWork, vault: Vault, keys: Sequence[str], *, sku: str, actor_id: int, now: datetime
+) -> int:
+    """Take unsold keys off sale; how many of these were. Raises `ProductNotFound`."""
+    async with uow:
+        _, variant = await uow.catalog.by_sku(sku)
+        count = await uow.stock.withdraw(variant.id, [vault.fingerprint(key) for key in keys])
+        await uow.audit.add(
+            AuditEntry(now, actor_id, "withdraw", variant.sku, after={"withdrawn": count})
+        )
+        await uow.commit()
+    return count
+
+
+async def report_cut_off(uow: UnitOfWork, *, now: datetime) -> int:
+    """Tell the admins of imports that a stop of the program cut off; how many there were."""
+    async with uow:
+        batches = await uow.stock.unfinished_batches()
+        for batch in batches:
+            batch.finished_at = now
+            await uow.stock.finish_batch(batch)
+            facts: dict[str, str | int] = {
+                "batch": batch.id,
+                "sku": batch.sku,
+                "file": batch.source,
+            }
+            await uow.outbox.add(Note(Topic.IMPORT, batch.created_by, facts=facts), now)
+        await uow.commit()
+    return len(batches)
+
+
+@retried
+async def watch_stock(uow: UnitOfWork, threshold: int, *, now: datetime) -> int:
+    """Tell the admins of variants that crossed into low or sold out; once per crossing."""
+    async with uow:
+        crossed = await uow.stock.levels(threshold)
+        for variant, title, level, left in crossed:
+            await uow.stock.set_level(variant.id, level)
+            if level is not StockLevel.OK:
+                facts: dict[str, str | int] = {
+                    "sku": variant.sku,
+                    "title": title,
+                    "level": level,
+                    "left": left,
+                }
+                await uow.outbox.add(Note(Topic.STOCK, facts=facts), now)
+        await uow.commit()
+    return len(crossed)

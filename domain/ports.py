@@ -1,0 +1,257 @@
+"""What the domain needs from the outside world."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Protocol, Self
+
+from domain.catalog import Category, Offer, Page, Product, Variant
+from domain.customers import Customer, Role
+from domain.ledger import Posting
+from domain.messages import Delivery, Note
+from domain.orders import Order, OrderStatus
+from domain.payments import Attempt, Payment, PaymentEvent, Refund
+from domain.secret import Secret
+from domain.stock import Batch, SealedKey, StockCount, StockLevel
+
+
+class Catalog(Protocol):
+    async def categories(self) -> list[Category]:
+        """Categories that hold something for sale, by name."""
+
+    async def offers(
+        self, *, page: int, size: int, category_id: int | None = None, text: str | None = None
+    ) -> Page[Offer]:
+        """What is for sale, one entry a product (its first variant), sold-out ones included."""
+
+    async def offers_of(self, product_id: int) -> list[Offer]:
+        """Every variant of a product that is for sale; empty when it is not."""
+
+    async def offer(self, variant_id: int) -> Offer:
+        """With what is left counted up to `catalog.MANY`. Raises `ProductNotFound`."""
+
+    async def by_sku(self, sku: str) -> tuple[Product, Variant]:
+        """For admins: on sale or not. Raises `ProductNotFound`."""
+
+    async def skus(self) -> list[str]: ...
+
+    async def add(self, product: Product, variant: Variant) -> None:
+        """Store a new variant, and its product unless it has an id. Raises `SkuTaken`."""
+
+    async def save(self, product: Product) -> None: ...
+    async def save_variant(self, variant: Variant) -> None: ...
+
+    async def category_named(self, name: str) -> Category:
+        """Found, or made."""
+
+
+class Customers(Protocol):
+    async def get(self, customer_id: int) -> Customer | None: ...
+    async def save(self, customer: Customer) -> None:
+        """Insert or update; never the role."""
+
+    async def lock(self, customer_id: int) -> None:
+        """Hold the customer until the transaction ends: one checkout at a time."""
+
+    async def admins(self) -> list[Customer]: ...
+    async def set_role(self, customer_id: int, role: Role | None) -> None: ...
+
+
+class Orders(Protocol):
+    async def add(self, order: Order) -> None:
+        """Store it and its lines; gives it its id."""
+
+    async def save(self, order: Order) -> None:
+        """Status, exception, times and message; the rest never changes."""
+
+    async def get(self, order_id: int) -> Order: ...
+    async def by_number(self, number: str, *, lock: bool = False) -> Order:
+        """Raises `OrderNotFound`."""
+
+    async def lock(self, order_id: int) -> Order: ...
+    async def lock_with_attempt(
+        self, provider: str, attempt_number: str
+    ) -> tuple[Order, Attempt] | None: ...
+
+    async def pending_or_requested(self, buyer_id: int, request_id: str) -> list[Order]:
+        """The buyer's pending orders, and the one that this request made."""
+
+    async def of_buyer(self, buyer_id: int, *, page: int, size: int) -> Page[Order]: ...
+    async def newest(
+        self, *, status: OrderStatus | None, needs_person: bool, page: int, size: int
+    ) -> Page[Order]: ...
+    async def after(self, order_id: int, *, size: int) -> list[Order]:
+        """Orders by id, for exports."""
+
+    async def lock_overdue(self, now: datetime, *, limit: int) -> list[Order]:
+        """Pending orders whose reservation is over; rows that others hold are passed over."""
+
+
+class Stock(Protocol):
+    async def reserve(self, order_id: int, variant_id: int, quantity: int) -> None:
+        """Claim free keys, oldest first. Raises `OutOfStock`."""
+
+    async def release(self, order_id: int) -> None: ...
+    async def sell(self, order_id: int) -> int:
+        """Turn the order's reservation into a sale; how many keys that were."""
+
+    async def keys_of(self, order_id: int) -> list[SealedKey]:
+        """The keys that an order was sold, in its sequence."""
+
+    async def counts(self, sku: str | None = None) -> list[StockCount]: ...
+    async def levels(self, threshold: int) -> list[tuple[Variant, str, StockLevel, int]]:
+        """Variants whose stock crossed a line: title, the level it is at now, what is left."""
+
+    async def set_level(self, variant_id: int, level: StockLevel) -> None: ...
+    async def add_batch(self, batch: Batch) -> None:
+        """Gives it its id."""
+
+    async def add_keys(self, keys: Sequence[SealedKey]) -> int:
+        """Store keys, passing over those ever seen; how many were new."""
+
+    async def finish_batch(self, batch: Batch) -> None: ...
+    async def batch(self, batch_id: int) -> Batch:
+        """Locked. Raises `BatchNotFound`."""
+
+    async def unfinished_batches(self) -> list[Batch]: ...
+    async def withdraw_batch(self, batch_id: int) -> int: ...
+    async def withdraw(self, variant_id: int, fingerprints: Sequence[bytes]) -> int: ...
+    async def keys_after(
+        self, key_id: int, *, variant_id: int | None, size: int
+    ) -> list[tuple[SealedKey, str, str, str | None]]:
+        """Keys by id with SKU, status and order number, for exports."""
+
+
+class Attempts(Protocol):
+    async def add(self, attempt: Attempt) -> None: ...
+    async def save(self, attempt: Attempt) -> None: ...
+    async def of_order(self, order_id: int) -> list[Attempt]: ...
+    async def by_number(self, number: str) -> Attempt | None: ...
+    async def close(self, order_id: int) -> None:
+        """Close what is still open."""
+
+
+class Payments(Protocol):
+    async def record(
+        self, event: PaymentEvent, order_id: int | None, now: datetime, source: str
+    ) -> int | None:
+        """Store the payment, or give a stored one that had no order its order.
+
+        Its id; None when it was known already.
+        """
+
+    async def of_order(self, order_id: int) -> list[Payment]: ...
+    async def orphans(self) -> list[PaymentEvent]:
+        """Payments recorded without an order, whose attempt exists by now."""
+
+    async def post(
+        self, postings: Sequence[Posting], *, order_id: int | None, payment_id: int, now: datetime
+    ) -> None:
+        """Append to the ledger. Raises `ValueError` unless the postings sum to zero."""
+
+    async def reverse(self, payment_id: int, *, order_id: int, now: datetime) -> None:
+        """Append the opposite of all that was posted for a payment: it went back."""
+
+
+class Refunds(Protocol):
+    async def add(self, refund: Refund, now: datetime) -> None: ...
+    async def save(self, refund: Refund, now: datetime) -> None: ...
+    async def of_order(self, order_id: int) -> list[Refund]: ...
+
+
+class Outbox(Protocol):
+    async def add(self, note: Note, now: datetime) -> None: ...
+    async def claim(self, now: datetime, lease: timedelta, *, limit: int) -> list[Delivery]: ...
+    async def progress(self, delivery: Delivery) -> None:
+        """Keep how many parts have been sent."""
+
+    async def sent(self, delivery: Delivery, now: datetime) -> bool:
+        """Done; False when the lease was lost to somebody else who finished it."""
+
+    async def retry(self, delivery: Delivery, due_at: datetime, error: str) -> None: ...
+    async def fail(self, delivery: Delivery, error: str) -> None: ...
+    async def requeue(
+        self, *, order_id: int | None = None, buyer_id: int | None = None, now: datetime
+    ) -> int:
+        """Failed hand-overs, of an order or of a buyer, are due again."""
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """Who did what to what, and when; what it was before and after."""
+
+    at: datetime
+    actor_id: int
+    action: str
+    subject: str
+    before: Mapping[str, str | int | None] | None = None
+    after: Mapping[str, str | int | None] | None = None
+
+
+class Audit(Protocol):
+    async def add(self, entry: AuditEntry) -> None: ...
+    async def newest(self, *, page: int, size: int) -> Page[AuditEntry]: ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction. Leaving without `commit()` rolls back; it can be entered again.
+
+    Raises `DatabaseAway` and `TransactionAborted`.
+    """
+
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def customers(self) -> Customers: ...
+    @property
+    def orders(self) -> Orders: ...
+    @property
+    def stock(self) -> Stock: ...
+    @property
+    def attempts(self) -> Attempts: ...
+    @property
+    def payments(self) -> Payments: ...
+    @property
+    def refunds(self) -> Refunds: ...
+    @property
+    def outbox(self) -> Outbox: ...
+    @property
+    def audit(self) -> Audit: ...
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None: ...
+    async def commit(self) -> None: ...
+
+
+class Vault(Protocol):
+    """Seals and opens card keys."""
+
+    async def seal(self, variant_id: int, keys: Sequence[tuple[int, str]]) -> list[SealedKey]:
+        """Encrypt (id, key) pairs; sorted by fingerprint, without repetitions."""
+
+    def open(self, key: SealedKey) -> Secret:
+        """Raises `TamperedKey`."""
+
+    def fingerprint(self, key: str) -> bytes: ...
+
+
+class KeyLines(Protocol):
+    """A file of keys, or typed lines, that can be read more than once."""
+
+    def lines(self) -> Iterator[tuple[int, str | None]]:
+        """Line numbers from 1 and keys; None for what cannot be a key."""
+
+
+class Sheet(Protocol):
+    """A table being written to a file."""
+
+    def row(self, cells: Sequence[str | int]) -> None: ...
+
+
+Progress = Callable[[int], Awaitable[None]]

@@ -1,0 +1,133 @@
+"""Giving money back, through the provider that took it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from domain.errors import NotRefundable, ProviderRejected
+from domain.messages import Note, Topic
+from domain.orders import Order, OrderStatus
+from domain.payments import Capability, Payment, PaymentProvider, Refund, RefundStatus
+from domain.ports import AuditEntry, UnitOfWork
+from domain.transactions import retried
+
+
+async def refund(
+    uow: UnitOfWork,
+    providers: Mapping[str, PaymentProvider],
+    number: str,
+    reason: str,
+    *,
+    actor_id: int,
+    now: datetime,
+) -> list[Refund]:
+    """Give back what an order's payments brought in, through their providers.
+
+    Asked again it goes on where it stopped: a refund's number is its idempotency key. Raises
+    `OrderNotFound`, `NotRefundable`, `ProviderUnavailable`, `ProviderRejected`.
+    """
+    refunds = await _request(uow, providers, number, reason, actor_id, now)
+    for item in refunds:
+        if item.status is RefundStatus.REQUESTED:
+            await _give_back(uow, providers[item.provider], item, now)
+    return refunds
+
+
+@retried
+async def _request(
+    uow: UnitOfWork,
+    providers: Mapping[str, PaymentProvider],
+    number: str,
+    reason: str,
+    actor_id: int,
+    now: datetime,
+) -> list[Refund]:
+    """One refund a payment, written down before any provider is asked."""
+    async with uow:
+        order = await uow.orders.by_number(number, lock=True)
+        known = await uow.refunds.of_order(order.id)
+        open_ones = [item for item in known if item.status is RefundStatus.REQUESTED]
+        if open_ones:
+            return open_ones
+        returned = {item.payment_id for item in known if item.status is RefundStatus.DONE}
+        payments = [p for p in await uow.payments.of_order(order.id) if p.id not in returned]
+        _check_refundable(payments, providers)
+        refunds = [
+            _refund_of(payment, order, f"{order.number}R{nth:02}", reason)
+            for nth, payment in enumerate(payments, len(known) + 1)
+        ]
+        for item in refunds:
+            await uow.refunds.add(item, now)
+        if order.is_paid:
+            order.begin_refund()
+            await uow.orders.save(order)
+        after: dict[str, str | int | None] = {"reason": reason, "payments": len(refunds)}
+        await uow.audit.add(AuditEntry(now, actor_id, "refund", order.number, after=after))
+        await uow.commit()
+    return refunds
+
+
+def _check_refundable(payments: list[Payment], providers: Mapping[str, PaymentProvider]) -> None:
+    able = (
+        payment.provider in providers
+        and Capability.REFUND in providers[payment.provider].capabilities
+        for payment in payments
+    )
+    if not payments or not all(able):
+        raise NotRefundable
+
+
+def _refund_of(payment: Payment, order: Order, number: str, reason: str) -> Refund:
+    return Refund(
+        number=number,
+        provider=payment.provider,
+        external_id=payment.external_id,
+        attempt_number=payment.attempt_number,
+        buyer_id=order.buyer_id,
+        amount=payment.amount,
+        reason=reason,
+        order_id=order.id,
+        payment_id=payment.id,
+        status_before=order.status,
+    )
+
+
+async def _give_back(
+    uow: UnitOfWork, provider: PaymentProvider, refund: Refund, now: datetime
+) -> None:
+    try:
+        await provider.refund(refund)
+    except ProviderRejected:
+        await _close(uow, refund, RefundStatus.FAILED, now)
+        raise
+    await _close(uow, refund, RefundStatus.DONE, now)
+
+
+@retried
+async def _close(uow: UnitOfWork, refund: Refund, status: RefundStatus, now: datetime) -> None:
+    """Book the outcome; the order ends when its last refund does."""
+    async with uow:
+        order = await uow.orders.lock(refund.order_id)
+        stored = {item.id: item for item in await uow.refunds.of_order(order.id)}
+        if stored[refund.id].status is not RefundStatus.REQUESTED:
+            return  # somebody else was quicker
+        refund.status = status
+        await uow.refunds.save(refund, now)
+        if status is RefundStatus.DONE:
+            await uow.payments.reverse(refund.payment_id, order_id=order.id, now=now)
+        stored[refund.id] = refund
+        statuses = {item.status for item in stored.values()}
+        if RefundStatus.REQUESTED not in statuses:
+            _end(order, refund, complete=status is RefundStatus.DONE)
+            await uow.orders.save(order)
+            await uow.outbox.add(Note(Topic.ORDER, order.buyer_id, order.id), now)
+        await uow.commit()
+
+
+def _end(order: Order, refund: Refund, *, complete: bool) -> None:
+    if order.status is OrderStatus.REFUNDING:
+        if complete:
+            order.mark_refunded()
+        else:
+            order.end_refund(refund.status_before)
+    if complete:
+        order.exception = None
