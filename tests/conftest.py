@@ -1,0 +1,103 @@
+"""Fixtures for whatever the tests meet outside themselves: databases, Redis, a browser."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests import databases, redis_databases
+from tests.left_out import LeftOut, chromium_path
+from tests.logscan import ScanPlugin
+
+_ON_BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(LeftOut())
+    config.pluginmanager.register(ScanPlugin())
+
+
+async def _migrate(url: str) -> None:
+    from storage.schema import migrate  # here, so that unit tests start without Alembic
+
+    await migrate(url)
+
+
+@pytest.fixture(params=_ON_BOTH)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The SQLAlchemy URL of an empty, migrated database; on SQLite and PostgreSQL."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture(params=_ON_BOTH)
+def blank_database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a database without any table, this test's alone; on SQLite and PostgreSQL."""
+    url: str = request.getfixturevalue(f"blank_{request.param}_url")
+    return url
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("template") / "shop.db"
+    await _migrate(f"sqlite+aiosqlite:///{file}")
+    return file
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, blank_sqlite_url: str) -> str:
+    """The URL of an empty, migrated SQLite database."""
+    shutil.copyfile(sqlite_template, blank_sqlite_url.removeprefix("sqlite+aiosqlite:///"))
+    return blank_sqlite_url
+
+
+@pytest.fixture
+def blank_sqlite_url(tmp_path: Path) -> str:
+    """The URL of a SQLite database that is yet to be made."""
+    return f"sqlite+aiosqlite:///{tmp_path}/shop.db"
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgresql_database() -> AsyncIterator[str]:
+    async with databases.new_database(os.environ["TEST_DATABASE_URL"]) as url:
+        await _migrate(url)
+        await databases.require_empty(url)
+        yield url
+
+
+@pytest.fixture
+async def postgresql_url(postgresql_database: str) -> str:
+    """The URL of an empty, migrated PostgreSQL database."""
+    await databases.empty(postgresql_database)
+    return postgresql_database
+
+
+@pytest.fixture
+async def blank_postgresql_url() -> AsyncIterator[str]:
+    """The URL of a PostgreSQL database without any table, dropped after the test."""
+    async with databases.new_database(os.environ["TEST_DATABASE_URL"]) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_database() -> Iterator[str]:
+    with redis_databases.claimed(os.environ["TEST_REDIS_URL"]) as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(redis_database: str) -> str:
+    """The URL of an empty Redis database, which no other process of the test run uses."""
+    redis_databases.flush(redis_database)
+    return redis_database
+
+
+@pytest.fixture
+def chromium() -> str:
+    """The path of a Chromium; browser tests start it themselves."""
+    path = chromium_path()
+    assert path is not None
+    return path
