@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from domain.customers import Customer
 from domain.errors import (
@@ -57,11 +57,10 @@ class Alert:
 Outgoing: TypeAlias = HandOver | OrderUpdate | Alert
 
 
-class Part(Protocol):
-    """One message, ready to be sent."""
+Part = TypeVar("Part")  # one message as the chat knows it, ready to be sent
 
 
-class Messenger(Protocol):
+class Messenger(Protocol[Part]):
     """The chat. Raises the errors under `NotSent`."""
 
     def compose(self, message: Outgoing) -> Sequence[Part]:
@@ -88,7 +87,7 @@ async def claim(uow: UnitOfWork, rules: Rules, *, now: datetime, limit: int) -> 
 async def deliver(
     uow: UnitOfWork,
     vault: Vault,
-    messenger: Messenger,
+    messenger: Messenger[Part],
     delivery: Delivery,
     rules: Rules,
     clock: Callable[[], datetime],
@@ -154,7 +153,9 @@ async def _hand_over(uow: UnitOfWork, vault: Vault, order: Order, reader: Custom
     return HandOver(order, [CardKey(key.id, vault.open(key)) for key in sealed], reader)
 
 
-async def _send(uow: UnitOfWork, vault: Vault, messenger: Messenger, delivery: Delivery) -> None:
+async def _send(
+    uow: UnitOfWork, vault: Vault, messenger: Messenger[Part], delivery: Delivery
+) -> None:
     outgoing = await _load(uow, vault, delivery)
     if outgoing is None:
         return

@@ -1,6 +1,7 @@
 """Every failure that the shop expects. Handlers turn these into sentences."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 
 class DomainError(Exception):
@@ -136,6 +137,32 @@ class BadUserId(DomainError):
     def __init__(self, text: str) -> None:
         super().__init__(f"{text!r} is no Telegram user id")
         self.text = text
+
+
+class FileFault(StrEnum):
+    """Why a file of keys cannot be read."""
+
+    EMPTY = "empty"
+    TOO_BIG = "too_big"
+    ZIP_BOMB = "zip_bomb"
+    UNKNOWN_TYPE = "unknown_type"
+    BROKEN = "broken"
+    AMBIGUOUS_DELIMITER = "ambiguous_delimiter"
+    CHOOSE_COLUMN = "choose_column"
+
+
+class UnreadableFile(DomainError):
+    """The file cannot be read. Neither its text nor its repr holds anything from the file.
+
+    `columns` counts the columns to choose from; `preview` shows up to three rows, each cell cut
+    to two characters and "…".
+    """
+
+    def __init__(
+        self, reason: FileFault, *, columns: int = 0, preview: Sequence[Sequence[str]] = ()
+    ) -> None:
+        super().__init__(reason.value, columns)
+        self.reason, self.columns, self.preview = reason, columns, preview
 
 
 # --- Money ----------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from urllib.parse import parse_qsl
 
 from domain.errors import DomainError
@@ -54,6 +54,7 @@ class HttpReply:
     content_type: str = "text/plain"
 
 
+@runtime_checkable
 class CallbackProvider(PaymentProvider, Protocol):
     """A provider that calls back over HTTP."""
 
