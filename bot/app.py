@@ -1,0 +1,318 @@
+"""Composition root: the only module that names every concrete class."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import aiohttp
+import sqlalchemy as sa
+from aiogram import Bot, Dispatcher
+from aiogram.client.default import DefaultBotProperties
+from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.client.telegram import TelegramAPIServer
+from aiogram.enums import ParseMode
+from aiogram.fsm.storage.base import BaseStorage
+from aiogram.fsm.storage.memory import MemoryStorage
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+from yarl import URL
+
+import storage.redis
+from bot.background import Background
+from bot.bell import Bell
+from bot.pace import LocalPace, Pace, PaceMiddleware, PatienceMiddleware
+from bot.secret_key import derived, master_key
+from bot.settings import BadSettings, Settings, is_loopback
+from bot.shared import Dialogs, SharedPace, SharedThrottle
+from bot.throttle import LocalThrottle
+from bot.updates import Webhook
+from bot.web import PaymentCallbacks, Probes
+from bot.worker import Worker
+from domain.errors import DatabaseAway, WrongSecretKey
+from domain.payments import PaymentProvider
+from domain.ports import UnitOfWork
+from handlers.dispatcher import build_dispatcher
+from handlers.messenger import TelegramMessenger
+from handlers.middlewares import Throttle
+from handlers.shop import ShopInfo
+from handlers.stars import BotStars
+from payments.epay import EPay
+from payments.provider import CallbackProvider
+from payments.stars import Stars
+from storage import schema
+from storage.engine import BadDatabaseUrl, DatabaseInUse, create_engine, hold_alone, read_url
+from storage.keyfiles import open_key_file
+from storage.sheets import CsvSheet
+from storage.unit_of_work import Database
+from storage.vault import Vault, has_data_keys, open_vault
+
+# A lease is longer than any request may take, or two workers send the same.
+SEND_SECONDS: Final = 30.0
+ANSWER_SECONDS: Final = 15.0
+
+
+class _Session(AiohttpSession):
+    """aiogram waits a quarter of a second for TLS to end, also where there is none."""
+
+    async def close(self) -> None:
+        if self._session is not None and self.api.base.startswith("http://"):
+            await self._session.close()
+        else:
+            await super().close()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class App:
+    """The shop, wired; nothing runs in it yet."""
+
+    settings: Settings
+    database: Database
+    vault: Vault
+    bot: Bot
+    dispatcher: Dispatcher
+    messenger: TelegramMessenger
+    providers: dict[str, PaymentProvider]
+    background: Background
+    bell: Bell
+    redis: Redis | None
+    webhook_secret: str
+
+    @property
+    def new_uow(self) -> Callable[[], UnitOfWork]:
+        return self.database.unit_of_work
+
+    def worker(self) -> Worker:
+        return Worker(
+            self.new_uow, self.vault, self.messenger, self.settings.rules, self.bell, now
+        )
+
+    def callbacks(self) -> PaymentCallbacks:
+        able = {
+            code: provider
+            for code, provider in self.providers.items()
+            if isinstance(provider, CallbackProvider)
+        }
+        return PaymentCallbacks(able, self.new_uow, now)
+
+    def webhook(self) -> Webhook:
+        return Webhook(self.bot, self.dispatcher, self.webhook_secret)
+
+    def probes(self) -> Probes:
+        checks = {"database": self._database_answers}
+        if self.redis is not None:
+            checks["redis"] = self._redis_answers
+        token = self.settings.metrics_token
+        return Probes(checks, token.get_secret_value() if token else None)
+
+    async def _database_answers(self) -> bool:
+        try:
+            async with self.database.unit_of_work() as uow:
+                await uow.customers.admins()
+        except DatabaseAway:
+            return False
+        return True
+
+    async def _redis_answers(self) -> bool:
+        return self.redis is not None and await storage.redis.answers(self.redis)
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, *, extra_providers: Sequence[CallbackProvider] = ()
+) -> AsyncIterator[App]:
+    """The shop over its database and services; closed on leaving.
+
+    Raises `BadSettings`, `DatabaseInUse`, `DatabaseAway`.
+    """
+    rules = settings.rules
+    if rules.lease.total_seconds() <= SEND_SECONDS + ANSWER_SECONDS:
+        raise BadSettings("the lease of a delivery must outlast a request to Telegram")
+    async with AsyncExitStack() as stack:
+        background = Background()
+        redis = _redis(settings, stack)
+        bell = Bell()
+        ring = _ringer(bell, redis, background)
+        stored = await stack.enter_async_context(storage_opened(settings, ring))
+        database, vault = stored.database, stored.vault
+        bot = _bot(settings, stack, ANSWER_SECONDS)
+        courier = _bot(settings, stack, SEND_SECONDS)
+        pace = SharedPace(storage.redis.Buckets(redis)) if redis else LocalPace()
+        _pace(bot, courier, pace)
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        providers = _providers(settings, bot, http, extra_providers)
+        dispatcher = build_dispatcher(
+            storage=_dialogs(redis),
+            new_uow=database.unit_of_work,
+            throttle=_throttle(redis),
+            providers=providers,
+            rules=rules,
+            shop=ShopInfo(settings.shop_name, settings.support_contact, settings.currency),
+            vault=vault,
+            background=background,
+            open_key_file=open_key_file,
+            open_sheet=CsvSheet,
+        )
+        secret = settings.telegram_webhook_secret
+        yield App(
+            settings=settings,
+            database=database,
+            vault=vault,
+            bot=bot,
+            dispatcher=dispatcher,
+            messenger=TelegramMessenger(courier),
+            providers=providers,
+            background=background,
+            bell=bell,
+            redis=redis,
+            webhook_secret=(
+                secret.get_secret_value() if secret else derived(stored.master, "telegram webhook")
+            ),
+        )
+        await background.stop()
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The database and the vault, for programs that need no Telegram."""
+
+    engine: AsyncEngine
+    database: Database
+    vault: Vault
+    master: bytes
+
+
+@asynccontextmanager
+async def storage_opened(
+    settings: Settings, outbox_filled: Callable[[], None] = lambda: None
+) -> AsyncIterator[Storage]:
+    """Raises `BadSettings` and `DatabaseAway`."""
+    async with AsyncExitStack() as stack:
+        url = _hold(settings, stack)
+        engine = create_engine(url)
+        stack.push_async_callback(engine.dispose)
+        vault, master = await _open_vault(settings, engine)
+        database = Database(engine, settings.owner_ids, outbox_filled)
+        yield Storage(engine, database, vault, master)
+
+
+def _hold(settings: Settings, stack: AsyncExitStack) -> sa.URL:
+    """The database's address; an SQLite file is this process's alone until the end."""
+    try:
+        url = read_url(settings.database_url)
+        lock = hold_alone(url)
+    except BadDatabaseUrl:
+        raise BadSettings(
+            "DATABASE_URL: write sqlite+aiosqlite:///file.db or "
+            "postgresql+asyncpg://user:password@host/database"
+        ) from None
+    except DatabaseInUse as error:
+        raise BadSettings(
+            f"DATABASE_URL: another keystall serves {error}; SQLite takes one process. Stop it "
+            "first, or move to PostgreSQL for several"
+        ) from None
+    if lock is not None:
+        stack.callback(lock.close)
+    return url
+
+
+async def _open_vault(settings: Settings, engine: AsyncEngine) -> tuple[Vault, bytes]:
+    try:
+        await schema.upgrade(engine)
+        async with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(1)))
+            master = master_key(settings, shop_exists=await has_data_keys(connection))
+            return await open_vault(connection, master, now()), master
+    except WrongSecretKey as error:
+        raise BadSettings(f"SECRET_KEY: {error}") from None
+    except (OSError, sa.exc.DBAPIError) as error:
+        raise DatabaseAway(type(error).__name__) from error
+
+
+def _bot(settings: Settings, stack: AsyncExitStack, seconds: float) -> Bot:
+    server = TelegramAPIServer.from_base(settings.telegram_api_url)
+    session = _Session(api=server, timeout=seconds)
+    stack.push_async_callback(session.close)
+    defaults = DefaultBotProperties(parse_mode=ParseMode.HTML, link_preview_is_disabled=True)
+    return Bot(settings.token(), session=session, default=defaults)
+
+
+def _pace(bot: Bot, courier: Bot, pace: Pace) -> None:
+    bot.session.middleware(PatienceMiddleware())
+    for one in (bot, courier):
+        one.session.middleware(PaceMiddleware(pace))
+
+
+def _providers(
+    settings: Settings,
+    bot: Bot,
+    http: aiohttp.ClientSession,
+    extra: Sequence[CallbackProvider],
+) -> dict[str, PaymentProvider]:
+    """Those whose settings are there, in the order in which buyers see them."""
+    found: list[PaymentProvider] = []
+    if settings.stars_enabled:
+        found.append(
+            Stars(
+                BotStars(bot),
+                account=str(bot.id),
+                rate=settings.stars_rate,
+                currency=settings.currency,
+            )
+        )
+    epay = settings.epay
+    if epay.url and epay.pid and epay.key and settings.public_url:
+        found.append(
+            EPay(
+                http,
+                url=epay.url,
+                pid=epay.pid,
+                key=epay.key.get_secret_value(),
+                types=epay.types,
+                currency=epay.currency or settings.currency,
+                public_url=settings.public_url,
+                confirm_by_query=epay.confirm,
+            )
+        )
+    if any(not p.live for p in extra) and not is_loopback(
+        URL(settings.telegram_api_url).host or ""
+    ):
+        raise BadSettings("test payments are for the local Telegram alone")
+    return {p.code: p for p in [*found, *extra]}
+
+
+def _redis(settings: Settings, stack: AsyncExitStack) -> Redis | None:
+    if settings.redis_url is None:
+        return None
+    try:
+        redis = storage.redis.connect(settings.redis_url)
+    except ValueError:
+        raise BadSettings("REDIS_URL: write redis://host:6379/0") from None
+    stack.push_async_callback(redis.aclose)
+    return redis
+
+
+def _dialogs(redis: Redis | None) -> BaseStorage:
+    return Dialogs(redis) if redis else MemoryStorage()
+
+
+def _throttle(redis: Redis | None) -> Throttle:
+    return SharedThrottle(storage.redis.Buckets(redis)) if redis else LocalThrottle()
+
+
+def _ringer(bell: Bell, redis: Redis | None, background: Background) -> Callable[[], None]:
+    """What to do after a commit that filled the outbox."""
+    if redis is None:
+        return bell.ring
+
+    def ring_everywhere() -> None:
+        bell.ring()
+        background.start(storage.redis.ring(redis), name="ring")
+
+    return ring_everywhere

@@ -1,0 +1,134 @@
+"""Running the shop until it is told to stop."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Iterable
+
+import structlog
+from aiogram.exceptions import TelegramAPIError, TelegramUnauthorizedError
+from aiohttp import web
+from handlers.commands import commands
+from handlers.texts import ENGLISH, LANGUAGES, texts
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+import storage.redis
+from bot.app import App, now, opened
+from bot.settings import BadSettings, Settings
+from bot.updates import ALLOWED, Poller
+from domain.importing import report_cut_off
+
+log = structlog.get_logger(__name__)
+
+
+async def serve(settings: Settings, *, with_web: bool, with_worker: bool) -> None:
+    """Until SIGTERM or SIGINT; then what is in hand is finished, within 20 s."""
+    async with opened(settings) as app:
+        await check_token(app)
+        async with running(app, with_web=with_web, with_worker=with_worker):
+            log.info("ready", web=with_web and f"http://{settings.host}:{settings.port}/")
+            await stop_signal()
+            log.info("stopping")
+
+
+@contextlib.asynccontextmanager
+async def running(
+    app: App,
+    *,
+    with_web: bool,
+    with_worker: bool,
+    extra_routes: Iterable[web.RouteDef] = (),
+) -> AsyncIterator[None]:
+    """The app's parts, started; new work is refused first on leaving."""
+    async with contextlib.AsyncExitStack() as stack:
+        if with_web:
+            await stack.enter_async_context(listening(app, extra_routes))
+        if with_worker:
+            app.worker().start(app.background)
+            if app.redis is not None:
+                redis = app.redis
+                app.background.loop(lambda: _hear(app, redis), name="wake-ups")
+        if with_web:
+            app.background.start(_greet_telegram(app), name="telegram")
+            await report_cut_off(app.new_uow(), now=now())
+        yield
+        await app.background.stop()
+
+
+@contextlib.asynccontextmanager
+async def listening(app: App, extra_routes: Iterable[web.RouteDef]) -> AsyncIterator[None]:
+    site = web.Application()
+    site.add_routes([*app.callbacks().routes(), *app.probes().routes(), *extra_routes])
+    if app.settings.telegram_mode == "webhook":
+        site.add_routes(app.webhook().routes())
+    # Addresses may hold tokens: no access log.
+    runner = web.AppRunner(site, access_log=None, handle_signals=False, shutdown_timeout=10)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, app.settings.host, app.settings.port).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise BadSettings(
+            f"PORT: cannot listen on {app.settings.host}:{app.settings.port} ({error.strerror})"
+        ) from None
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def check_token(app: App) -> None:
+    """Raises `BadSettings` when Telegram refuses the token; its silence is no reason to stop."""
+    try:
+        await app.bot.get_me()
+    except TelegramUnauthorizedError:
+        raise BadSettings(
+            "BOT_TOKEN: Telegram refuses it; copy it once more from @BotFather (/mybots)"
+        ) from None
+    except TelegramAPIError as error:
+        log.warning("Telegram does not answer yet", why=type(error).__name__)
+
+
+async def stop_signal() -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()
+
+
+async def _greet_telegram(app: App) -> None:
+    """Say how updates come, until Telegram has heard it; then poll, if so set."""
+    settings = app.settings
+    while not app.background.stopping.is_set():
+        try:
+            if settings.telegram_mode == "webhook":
+                await app.bot.set_webhook(
+                    f"{settings.public_url}/telegram/webhook",
+                    secret_token=app.webhook_secret,
+                    allowed_updates=ALLOWED,
+                )
+            else:
+                await app.bot.delete_webhook()
+            for code in LANGUAGES:
+                language = None if code == ENGLISH else code
+                await app.bot.set_my_commands(commands(texts(code)), language_code=language)
+            break
+        except TelegramAPIError as error:
+            log.warning("Telegram does not answer yet", why=type(error).__name__)
+            await app.background.pause(5)
+    if settings.telegram_mode == "polling":
+        poller = Poller(app.bot, app.dispatcher, app.background)
+        app.background.loop(poller.step, name="polling")
+
+
+async def _hear(app: App, redis: Redis) -> None:
+    """Pass on the rings of other processes; without Redis the worker looks by itself."""
+    try:
+        async for _ in storage.redis.rings(redis):
+            app.bell.ring()
+            if app.background.stopping.is_set():
+                return
+    except RedisError:
+        await app.background.pause(1)
