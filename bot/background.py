@@ -47,12 +47,14 @@ class Background:
     async def stop(self) -> None:
         """Finish what is in hand, and cancel what takes too long: nothing is lost by it."""
         self.stopping.set()
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=self._drain_seconds)
-            for task in late:
-                log.warning("cut off at the stop", task=task.get_name())
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        deadline = asyncio.get_running_loop().time() + self._drain_seconds
+        while self._tasks and (left := deadline - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(self._tasks, timeout=left)
+        late = set(self._tasks)
+        for task in late:
+            log.warning("cut off at the stop", task=task.get_name())
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     async def pause(self, seconds: float) -> None:
         """Sleep, but not through the stop."""

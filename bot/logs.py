@@ -1,17 +1,19 @@
 """Structured logs without secrets."""
 
+import json
 import logging
 import re
 import sys
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import quote, quote_plus
 
 import structlog
 
 # A Telegram token wherever it stands: in addresses, errors, tracebacks.
-_TOKEN: Final = re.compile(r"\b\d{2,}:[A-Za-z0-9_-]{10,}")
+_TOKEN: Final = re.compile(r"(?<!\d)\d{2,}(?::|%3[Aa])[A-Za-z0-9_-]{10,}")
 # What comes with a name that says it is secret, as in EPay's `?key=…`.
-_NAMED: Final = re.compile(r"(?i)\b(key|token|secret|sign|signature|password)=[^\s&\"']+")
+_NAMED: Final = re.compile(r"(?i)((?:key|token|secret|sign|signature|password)=)[^\s&\"']+")
 _HIDDEN: Final = "***"
 _SHORTEST: Final = 6
 
@@ -20,12 +22,19 @@ class Redactor:
     """Takes secrets out of finished lines, whichever way they came in."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets = sorted((s for s in secrets if len(s) >= _SHORTEST), key=len, reverse=True)
+        forms = {form for s in secrets if len(s) >= _SHORTEST for form in _forms(s)}
+        self._secrets = sorted(forms, key=len, reverse=True)
 
     def __call__(self, line: str) -> str:
         for secret in self._secrets:
             line = line.replace(secret, _HIDDEN)
-        return _NAMED.sub(rf"\1={_HIDDEN}", _TOKEN.sub(_HIDDEN, line))
+        return _NAMED.sub(rf"\1{_HIDDEN}", _TOKEN.sub(_HIDDEN, line))
+
+
+def _forms(secret: str) -> tuple[str, ...]:
+    """As it is, and as JSON, a URL and Python write it."""
+    written = (json.dumps(secret), json.dumps(secret, ensure_ascii=False), repr(secret))
+    return (secret, quote(secret, safe=""), quote_plus(secret), *(w[1:-1] for w in written))
 
 
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):

@@ -8,8 +8,6 @@ from collections.abc import AsyncIterator, Iterable
 import structlog
 from aiogram.exceptions import TelegramAPIError, TelegramUnauthorizedError
 from aiohttp import web
-from handlers.commands import commands
-from handlers.texts import ENGLISH, LANGUAGES, texts
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -18,6 +16,8 @@ from bot.app import App, now, opened
 from bot.settings import BadSettings, Settings
 from bot.updates import ALLOWED, Poller
 from domain.importing import report_cut_off
+from handlers.commands import commands
+from handlers.texts import ENGLISH, LANGUAGES, texts
 
 log = structlog.get_logger(__name__)
 

@@ -1,6 +1,8 @@
 """Who may do what, and what was done."""
 
+import re
 from datetime import datetime
+from typing import Final
 
 from domain.catalog import Page
 from domain.customers import Customer, Role
@@ -8,13 +10,14 @@ from domain.errors import BadUserId, NotPermitted
 from domain.ports import AuditEntry, UnitOfWork
 from domain.transactions import retried
 
-PAGE_SIZE = 15
-MAX_USER_ID = 2**52  # Telegram's ids have at most 52 significant bits
+PAGE_SIZE: Final = 15
+_USER_ID: Final = re.compile(r"[1-9]\d{0,15}", re.ASCII)
+MAX_USER_ID: Final = 2**52  # Telegram's ids have at most 52 significant bits
 
 
 def read_user_id(text: str) -> int:
     """A numeric Telegram user id. Raises `BadUserId`: names change hands, ids do not."""
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:17]) <= MAX_USER_ID):
+    if not (_USER_ID.fullmatch(text) and int(text) <= MAX_USER_ID):
         raise BadUserId(text)
     return int(text)
 

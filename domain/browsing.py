@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from domain.catalog import Category, Offer, Page
+from domain.catalog import NO_CATEGORY, Category, Offer, Page
 from domain.errors import OutOfStock
 from domain.money import Money
 from domain.orders import OrderLine, total
@@ -24,15 +24,19 @@ class Shelf:
 
 
 async def browse(uow: UnitOfWork, *, category_id: int | None = None, page: int = 0) -> Shelf:
-    """A category's products; without one, the categories where there are several."""
+    """A category's products; without one, the categories where there are several, beside the
+    products that are in none.
+    """
     async with uow:
         categories = await uow.catalog.categories() if category_id is None else []
         if len(categories) > 1:
-            return Shelf(categories, Page([], 0, more=False))
+            category_id = NO_CATEGORY
+        else:
+            categories = []
         offers = await uow.catalog.offers(
             page=max(page, 0), size=PAGE_SIZE, category_id=category_id
         )
-        return Shelf([], offers, category_id)
+        return Shelf(categories, offers, category_id)
 
 
 async def search(uow: UnitOfWork, text: str, *, page: int = 0) -> Page[Offer]:

@@ -12,6 +12,7 @@ _SKU: Final = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 NAME_LENGTH: Final = 64
 DESCRIPTION_LENGTH: Final = 700
 MAX_QUANTITY: Final = 1000
+NO_CATEGORY: Final = 0  # where an id is asked for: the products that are in none
 
 T = TypeVar("T")
 

@@ -130,11 +130,11 @@ async def _not_sent(
 async def hand_over_again(uow: UnitOfWork, customer: Customer, *, now: datetime) -> int:
     """The buyer is back: what could not be handed over is due again; how many orders."""
     async with uow:
-        if customer.blocked:
+        count = await uow.outbox.requeue(buyer_id=customer.id, now=now)
+        if count or customer.blocked:
             customer.blocked = False
             await uow.customers.save(customer)
-        count = await uow.outbox.requeue(buyer_id=customer.id, now=now)
-        await uow.commit()
+            await uow.commit()
     return count
 
 

@@ -18,7 +18,7 @@ from domain.catalog import (
 )
 from domain.errors import BadAmount, BadField, NoSuchKind
 from domain.kinds import KINDS
-from domain.money import CURRENCIES, Money
+from domain.money import CURRENCIES, STARS, Money, minor_digits
 from domain.ports import AuditEntry, UnitOfWork
 from domain.stock import StockCount
 from domain.transactions import retried
@@ -35,11 +35,13 @@ def read_price(text: str, currency: str) -> tuple[Money, str]:
     """
     number, _, rest = text.strip().partition(" ")
     named, _, after = rest.strip().partition(" ")
-    if named.upper() in CURRENCIES and named.upper() != "XTR":
+    if named.upper() in CURRENCIES and named.upper() != STARS:
         currency, rest = named.upper(), after
-    price = Money.parse(number.replace(",", "."), currency)
-    if not price:
-        raise BadAmount(text, currency)
+    # More decimals than the currency has may well be a separator of thousands.
+    whole, _, decimals = number.replace(",", ".").partition(".")
+    price = Money.parse(f"{whole}.{decimals}" if decimals else number, currency)
+    if not price or len(decimals) > minor_digits(currency):
+        raise BadAmount(number, currency)
     return price, rest.strip()
 
 

@@ -1,5 +1,6 @@
 """Categories, products and variants."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -8,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 
-from domain.catalog import Category, Offer, Page, Product, Variant
+from domain.catalog import NO_CATEGORY, Category, Offer, Page, Product, Variant
 from domain.errors import ProductNotFound, SkuTaken
 from domain.money import Money
 from storage.rows import Row
@@ -38,7 +39,9 @@ class SqlCatalog:
     ) -> Page[Offer]:
         first = sa.select(sa.func.min(variants.c.id)).group_by(variants.c.product_id)
         statement = _ROWS.where(variants.c.id.in_(first), products.c.active)
-        if category_id is not None:
+        if category_id == NO_CATEGORY:
+            statement = statement.where(products.c.category_id.is_(None))
+        elif category_id is not None:
             statement = statement.where(products.c.category_id == category_id)
         if text is not None:
             statement = statement.where(
@@ -47,7 +50,9 @@ class SqlCatalog:
         statement = statement.order_by(products.c.name, products.c.id)
         statement = statement.limit(size + 1).offset(page * size)
         rows = (await self._connection.execute(statement)).all()
-        return Page(await self._offers(rows[:size]), page, more=len(rows) > size)
+        left = await self._left_of_products([row.product_id for row in rows[:size]])
+        shown = [Offer(_product(row), _variant(row), left[row.product_id]) for row in rows[:size]]
+        return Page(shown, page, more=len(rows) > size)
 
     async def offers_of(self, product_id: int) -> list[Offer]:
         statement = _ROWS.where(products.c.id == product_id, products.c.active)
@@ -100,11 +105,10 @@ class SqlCatalog:
         )
 
     async def category_named(self, name: str) -> Category:
-        found = await self._connection.execute(
-            sa.select(categories).where(sa.func.lower(categories.c.name) == name.lower())
-        )
-        if (row := found.first()) is not None:
-            return Category(row.id, row.name)
+        # Compared here: SQLite knows upper and lower case of ASCII only.
+        for row in await self._connection.execute(sa.select(categories)):
+            if row.name.casefold() == name.casefold():
+                return Category(row.id, row.name)
         insert = sa.insert(categories).values(name=name).returning(categories.c.id)
         return Category(await self._new_id(insert), name)
 
@@ -116,6 +120,19 @@ class SqlCatalog:
     async def _offers(self, rows: Sequence[Row]) -> list[Offer]:
         left = await self._left([row.id for row in rows])
         return [Offer(_product(row), _variant(row), left[row.id]) for row in rows]
+
+    async def _left_of_products(self, product_ids: Sequence[int]) -> Counter[int]:
+        """What is left of all their variants together."""
+        found = await self._connection.execute(
+            sa.select(variants.c.id, variants.c.product_id).where(
+                variants.c.product_id.in_(product_ids)
+            )
+        )
+        products_of = {row.id: row.product_id for row in found}
+        left: Counter[int] = Counter()
+        for variant_id, count in (await self._left(list(products_of))).items():
+            left[products_of[variant_id]] += count
+        return left
 
     async def _left(self, variant_ids: Sequence[int]) -> dict[int, int]:
         """How many keys are free, counted up to `MANY`."""

@@ -98,7 +98,6 @@ class SqlOutbox:
     async def requeue(
         self, *, order_id: int | None = None, buyer_id: int | None = None, now: datetime
     ) -> int:
-        self.filled = True
         result = await self._connection.execute(
             sa.update(outbox)
             .where(
@@ -108,6 +107,7 @@ class SqlOutbox:
             )
             .values(status="pending", attempt_count=0, sent_parts=0, due_at=now)
         )
+        self.filled = self.filled or result.rowcount > 0
         return result.rowcount
 
     async def _change(self, delivery: Delivery, values: dict[str, Any]) -> None:

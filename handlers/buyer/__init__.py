@@ -1,0 +1,14 @@
+"""The buyers' chat, a file a feature."""
+
+from handlers.buyer import catalog, checkout, info, orders, product, start
+from handlers.routes import Routes
+
+routes = Routes()
+routes.include(
+    start.routes,
+    catalog.routes,
+    product.routes,
+    checkout.routes,
+    orders.routes,
+    info.routes,
+)
