@@ -33,11 +33,12 @@ async def appoint(
 ) -> Customer | None:
     """Give somebody a role, or take it (None).
 
-    Raises `NotPermitted` for one's own role: an owner cannot lock the shop out.
+    Raises `NotPermitted` for one's own role and for an owner by the settings: nobody is to lock
+    the shop out.
     """
-    if user_id == actor.id:
-        raise NotPermitted
     async with uow:
+        if user_id == actor.id or uow.customers.is_fixed(user_id):
+            raise NotPermitted
         known = await uow.customers.get(user_id)
         before = known.role if known else None
         await uow.customers.set_role(user_id, role)

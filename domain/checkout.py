@@ -1,7 +1,7 @@
 """Placing an order, choosing how to pay it, leaving it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from domain.errors import (
@@ -16,7 +16,7 @@ from domain.errors import (
 from domain.messages import Note, Topic
 from domain.money import Money
 from domain.orders import Order, OrderLine, OrderStatus, new_number, total
-from domain.payments import Attempt, AttemptStatus, NewAttempt, PaymentProvider
+from domain.payments import Attempt, AttemptStatus, Checkout, NewAttempt, PaymentProvider
 from domain.ports import UnitOfWork
 from domain.rules import Rules
 from domain.transactions import retried
@@ -81,7 +81,7 @@ async def buy(
     order, attempt, is_new = await place_order(uow, provider, request, rules, now=now)
     if not is_new:
         return Placed(order, attempt)
-    return Placed(order, await _start(uow, provider, order, attempt))
+    return await _start(uow, provider, order, attempt)
 
 
 async def pay_with(
@@ -94,7 +94,7 @@ async def pay_with(
     order, attempt = await _attempt_by(uow, provider, number, buyer_id, now)
     if attempt.checkout is not None:
         return Placed(order, attempt)
-    return Placed(order, await _start(uow, provider, order, attempt))
+    return await _start(uow, provider, order, attempt)
 
 
 @retried
@@ -229,24 +229,35 @@ async def _attempt_by(
 
 async def _start(
     uow: UnitOfWork, provider: PaymentProvider, order: Order, attempt: Attempt
-) -> Attempt | None:
-    """Ask the provider, outside any transaction: it may take seconds."""
+) -> Placed:
+    """Ask the provider, outside any transaction: it may take seconds, and much may happen."""
     title = ", ".join(line.title for line in order.lines)
     try:
         checkout = await provider.create(NewAttempt(attempt, title, order.reserved_until))
-    except (ProviderRejected, ProviderUnavailable) as error:
-        if isinstance(error, ProviderRejected):
-            await _keep(uow, replace(attempt, status=AttemptStatus.FAILED))
-        return None
-    return await _keep(uow, replace(attempt, checkout=checkout))
+    except ProviderUnavailable:
+        return Placed(order, None)
+    except ProviderRejected:
+        return Placed(await _fail(uow, attempt), None)
+    return await _offer(uow, attempt, checkout)
 
 
 @retried
-async def _keep(uow: UnitOfWork, attempt: Attempt) -> Attempt:
+async def _offer(uow: UnitOfWork, attempt: Attempt, checkout: Checkout) -> Placed:
     async with uow:
-        await uow.attempts.save(attempt)
+        order = await uow.orders.lock(attempt.order_id)
+        await uow.attempts.offer(attempt.id, checkout)
+        kept = await uow.attempts.by_number(attempt.number)
         await uow.commit()
-    return attempt
+    return Placed(order, kept)
+
+
+@retried
+async def _fail(uow: UnitOfWork, attempt: Attempt) -> Order:
+    async with uow:
+        order = await uow.orders.lock(attempt.order_id)
+        await uow.attempts.fail(attempt.id)
+        await uow.commit()
+    return order
 
 
 async def _own(uow: UnitOfWork, number: str, buyer_id: int) -> Order:

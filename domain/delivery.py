@@ -9,6 +9,7 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 from domain.customers import Customer
 from domain.errors import (
     BlockedByBuyer,
+    NotNow,
     NotSent,
     OrderNotFound,
     SlowDown,
@@ -24,7 +25,7 @@ from domain.stock import CardKey
 from domain.transactions import retried
 
 LONGEST_PAUSE: Final = timedelta(minutes=30)
-TOKEN_PAUSE: Final = timedelta(minutes=1)
+PUT_OFF: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,8 @@ async def _not_sent(
     if isinstance(error, SlowDown):
         wait = timedelta(seconds=error.retry_after)
         await _again(uow, delivery, now + wait, error, counted=False)
-    elif isinstance(error, TokenRevoked):
-        await _again(uow, delivery, now + TOKEN_PAUSE, error, counted=False)
+    elif isinstance(error, TokenRevoked | NotNow):
+        await _again(uow, delivery, now + PUT_OFF, error, counted=False)
     elif isinstance(error, TelegramAway) and delivery.attempt_count < rules.delivery_attempts:
         await _again(uow, delivery, now + pause(delivery.attempt_count), error, counted=True)
     else:
@@ -179,6 +180,8 @@ async def _load(uow: UnitOfWork, vault: Vault, delivery: Delivery) -> Outgoing |
         if order is None or note.topic in {Topic.REVIEW, Topic.PAYMENT}:
             return Alert(note, order, reader)
         if note.topic is Topic.GOODS:
+            if order.status is OrderStatus.REFUNDING:
+                raise NotNow  # the refund may yet fail
             return await _hand_over(uow, vault, order, reader) if order.is_paid else None
         attempts = await uow.attempts.of_order(order.id)
         return OrderUpdate(order, attempts[-1] if attempts else None, reader)
@@ -224,10 +227,9 @@ async def _mark_delivered(uow: UnitOfWork, order: Order, now: datetime) -> None:
 async def _again(
     uow: UnitOfWork, delivery: Delivery, due_at: datetime, error: NotSent, *, counted: bool
 ) -> None:
-    if not counted:
-        delivery.attempt_count -= 1
+    attempt_count = delivery.attempt_count if counted else delivery.attempt_count - 1
     async with uow:
-        await uow.outbox.retry(delivery, due_at, type(error).__name__)
+        await uow.outbox.retry(delivery, due_at, attempt_count, type(error).__name__)
         await uow.commit()
 
 
@@ -236,12 +238,16 @@ async def _give_up(uow: UnitOfWork, delivery: Delivery, error: str, now: datetim
     """Set the row aside; goods that do not arrive go before a person."""
     note = delivery.note
     async with uow:
-        await uow.outbox.fail(delivery, error)
-        if note.topic is Topic.GOODS and note.order_id is not None:
+        ours = await uow.outbox.fail(delivery, error)
+        if ours and note.topic is Topic.GOODS and note.order_id is not None:
             order = await uow.orders.lock(note.order_id)
-            order.exception = OrderException.UNDELIVERABLE
+            # What is odd about its money is not forgotten over this.
+            order.exception = order.exception or OrderException.UNDELIVERABLE
             await uow.orders.save(order)
-            facts: dict[str, str | int] = {"why": order.exception, "error": error}
+            facts: dict[str, str | int] = {
+                "why": OrderException.UNDELIVERABLE,
+                "error": error,
+            }
             await uow.outbox.add(Note(Topic.REVIEW, order_id=order.id, facts=facts), now)
         await uow.commit()
 

@@ -215,6 +215,10 @@ class TokenRevoked(NotSent):
     """Telegram refuses the bot's token: nothing can be sent at all."""
 
 
+class NotNow(NotSent):
+    """It is not decided yet whether this is to be sent."""
+
+
 class TelegramAway(NotSent):
     """No answer, or a 5xx: it may or may not have arrived."""
 

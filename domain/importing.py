@@ -58,7 +58,10 @@ async def import_keys(
     report = Report(await _begin(uow, sku, name, actor_id, now))
     lines = iter(source.lines())
     while chunk := list(islice(lines, CHUNK)):
-        await _add(uow, vault, report, chunk)
+        try:
+            await _add(uow, vault, report, chunk)
+        except BatchUndone:
+            break  # an admin has thought better of it
         await progress(report.read)
     await _finish(uow, report, now)
     return report
@@ -82,7 +85,7 @@ async def _add(
     bad = [n for n, key in chunk if key is None or n > MAX_LINES]
     report.invalid_lines.extend(bad[: INVALID_SHOWN - len(report.invalid_lines)])
     keys = await vault.seal(batch.variant_id, good)
-    new = await _store(uow, keys)
+    new = await _store(uow, batch.id, keys)
     report.read += len(chunk)
     batch.imported += new
     batch.duplicates += len(good) - new
@@ -90,8 +93,10 @@ async def _add(
 
 
 @retried
-async def _store(uow: UnitOfWork, keys: Sequence[SealedKey]) -> int:
+async def _store(uow: UnitOfWork, batch_id: int, keys: Sequence[SealedKey]) -> int:
     async with uow:
+        if (await uow.stock.batch(batch_id)).undone_at is not None:
+            raise BatchUndone
         new = await uow.stock.add_keys(keys)
         await uow.commit()
     return new
@@ -129,7 +134,7 @@ async def undo(
             raise BatchUndone
         count = await uow.stock.withdraw_batch(batch_id)
         batch.undone_at = now
-        await uow.stock.finish_batch(batch)
+        await uow.stock.mark_undone(batch_id, now)
         await uow.audit.add(
             AuditEntry(now, actor_id, "undo import", batch.sku, after={"withdrawn": count})
         )

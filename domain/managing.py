@@ -23,6 +23,7 @@ from domain.ports import AuditEntry, UnitOfWork
 from domain.stock import StockCount
 from domain.transactions import retried
 
+PHOTO_LENGTH: Final = 200  # of Telegram's file_id
 MAX_STARS: Final = 100_000  # Telegram's limit for one invoice
 _YES: Final = frozenset({"on", "yes", "true", "1"})
 _NO: Final = frozenset({"off", "no", "false", "0"})
@@ -81,6 +82,8 @@ async def _add(
     now: datetime,
 ) -> tuple[Product, Variant]:
     variant = Variant(0, product.id, checked_sku(sku), name, price)
+    if price.amount <= 0:
+        raise BadAmount(str(price.decimal), price.currency)
     async with uow:
         await uow.catalog.add(product, variant)
         after = {"name": product.name, "variant": name, "price": str(price)}
@@ -118,7 +121,9 @@ async def set_product(
                 else None
             )
         elif field == "price":
-            variant.price, _ = read_price(value, currency)
+            variant.price, rest = read_price(value, currency)
+            if rest:
+                raise BadAmount(value, currency)
         else:
             _SETTERS[field](product, variant, value)
         await uow.catalog.save(product)
@@ -161,6 +166,8 @@ def _set_description(product: Product, variant: Variant, value: str) -> None:
 
 
 def _set_photo(product: Product, variant: Variant, value: str) -> None:
+    if len(value.strip()) > PHOTO_LENGTH:
+        raise BadField("photo", "a photo sent to this chat")
     product.photo = value.strip() if value.strip() not in {"", "-"} else None
 
 

@@ -42,6 +42,7 @@ class OrderException(StrEnum):
 
 
 _S = OrderStatus
+_BEFORE_PAYMENT: Final = frozenset({_S.PENDING, _S.CANCELLED, _S.EXPIRED})
 _AFTER_PAYMENT: Final = frozenset({_S.PAID, _S.DELIVERED, _S.SHIPPED, _S.COMPLETED})
 TRANSITIONS: Final[Mapping[OrderStatus, frozenset[OrderStatus]]] = {
     _S.PENDING: frozenset({_S.PAID, _S.CANCELLED, _S.EXPIRED}),
@@ -134,7 +135,8 @@ class Order:
 
     @property
     def can_be_paid(self) -> bool:
-        return OrderStatus.PAID in TRANSITIONS[self.status]
+        """Also when it is closed: late money may still meet stock."""
+        return self.status in _BEFORE_PAYMENT
 
     def check_payable(self, now: datetime) -> None:
         """Raises `OrderExpired` or `OrderClosed` unless the buyer may pay now."""

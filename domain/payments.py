@@ -50,6 +50,11 @@ class Attempt:
         """Minor units still to come."""
         return self.amount.amount - self.received
 
+    def counts(self, money: "PaymentEvent | Payment") -> bool:
+        """Whether the money is for this account, in this mode and currency."""
+        expected = (self.account, self.live, self.amount.currency)
+        return (money.account, money.live, money.amount.currency) == expected
+
 
 @dataclass(frozen=True)
 class PaymentEvent:
@@ -103,10 +108,20 @@ class Payment:
     id: int
     order_id: int | None
     provider: str
+    account: str
+    live: bool
     external_id: str
     attempt_number: str
     amount: Money
     received_at: datetime
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A payment as it was written down; `adopted` when it was here before its order."""
+
+    id: int
+    adopted: bool
 
 
 class Capability(Flag):

@@ -11,7 +11,7 @@ from domain.customers import Customer, Role
 from domain.ledger import Posting
 from domain.messages import Delivery, Note
 from domain.orders import Order, OrderStatus
-from domain.payments import Attempt, Payment, PaymentEvent, Refund
+from domain.payments import Attempt, Checkout, Payment, PaymentEvent, Recorded, Refund
 from domain.secret import Secret
 from domain.stock import Batch, SealedKey, StockCount, StockLevel
 
@@ -55,6 +55,9 @@ class Customers(Protocol):
         """Hold the customer until the transaction ends: one checkout at a time."""
 
     async def admins(self) -> list[Customer]: ...
+    def is_fixed(self, customer_id: int) -> bool:
+        """Whether the settings make them an owner."""
+
     async def set_role(self, customer_id: int, role: Role | None) -> None: ...
 
 
@@ -110,7 +113,10 @@ class Stock(Protocol):
     async def add_keys(self, keys: Sequence[SealedKey]) -> int:
         """Store keys, passing over those ever seen; how many were new."""
 
-    async def finish_batch(self, batch: Batch) -> None: ...
+    async def finish_batch(self, batch: Batch) -> None:
+        """Keep its figures and when it ended."""
+
+    async def mark_undone(self, batch_id: int, now: datetime) -> None: ...
     async def batch(self, batch_id: int) -> Batch:
         """Locked. Raises `BatchNotFound`."""
 
@@ -125,7 +131,15 @@ class Stock(Protocol):
 
 class Attempts(Protocol):
     async def add(self, attempt: Attempt) -> None: ...
-    async def save(self, attempt: Attempt) -> None: ...
+    async def save(self, attempt: Attempt) -> None:
+        """What has been received, and the status that follows from it."""
+
+    async def offer(self, attempt_id: int, checkout: Checkout) -> None:
+        """Keep how to pay."""
+
+    async def fail(self, attempt_id: int) -> None:
+        """The provider refused it; one that was closed meanwhile stays so."""
+
     async def of_order(self, order_id: int) -> list[Attempt]: ...
     async def by_number(self, number: str) -> Attempt | None: ...
     async def close(self, order_id: int) -> None:
@@ -135,10 +149,10 @@ class Attempts(Protocol):
 class Payments(Protocol):
     async def record(
         self, event: PaymentEvent, order_id: int | None, now: datetime, source: str
-    ) -> int | None:
+    ) -> Recorded | None:
         """Store the payment, or give a stored one that had no order its order.
 
-        Its id; None when it was known already.
+        None when it was known already.
         """
 
     async def of_order(self, order_id: int) -> list[Payment]: ...
@@ -149,6 +163,9 @@ class Payments(Protocol):
         self, postings: Sequence[Posting], *, order_id: int | None, payment_id: int, now: datetime
     ) -> None:
         """Append to the ledger. Raises `ValueError` unless the postings sum to zero."""
+
+    async def balances(self, order_id: int) -> dict[str, int]:
+        """What stands on each account for an order, in minor units; none that are zero."""
 
     async def reverse(self, payment_id: int, *, order_id: int, now: datetime) -> None:
         """Append the opposite of all that was posted for a payment: it went back."""
@@ -169,8 +186,12 @@ class Outbox(Protocol):
     async def sent(self, delivery: Delivery, now: datetime) -> bool:
         """Done; False when the lease was lost to somebody else who finished it."""
 
-    async def retry(self, delivery: Delivery, due_at: datetime, error: str) -> None: ...
-    async def fail(self, delivery: Delivery, error: str) -> None: ...
+    async def retry(
+        self, delivery: Delivery, due_at: datetime, attempt_count: int, error: str
+    ) -> None: ...
+    async def fail(self, delivery: Delivery, error: str) -> bool:
+        """Set aside; False when the row is somebody else's by now."""
+
     async def requeue(
         self, *, order_id: int | None = None, buyer_id: int | None = None, now: datetime
     ) -> int:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from domain import ledger
 from domain.errors import NotRefundable, ProviderRejected
 from domain.messages import Note, Topic
-from domain.orders import Order, OrderStatus
+from domain.orders import Order, OrderException, OrderStatus
 from domain.payments import Capability, Payment, PaymentProvider, Refund, RefundStatus
 from domain.ports import AuditEntry, UnitOfWork
 from domain.transactions import retried
@@ -114,20 +115,32 @@ async def _close(uow: UnitOfWork, refund: Refund, status: RefundStatus, now: dat
         await uow.refunds.save(refund, now)
         if status is RefundStatus.DONE:
             await uow.payments.reverse(refund.payment_id, order_id=order.id, now=now)
+            await _count_down(uow, refund)
         stored[refund.id] = refund
-        statuses = {item.status for item in stored.values()}
-        if RefundStatus.REQUESTED not in statuses:
-            _end(order, refund, complete=status is RefundStatus.DONE)
+        if all(item.status is not RefundStatus.REQUESTED for item in stored.values()):
+            _end(order, refund, await uow.payments.balances(order.id))
             await uow.orders.save(order)
             await uow.outbox.add(Note(Topic.ORDER, order.buyer_id, order.id), now)
         await uow.commit()
 
 
-def _end(order: Order, refund: Refund, *, complete: bool) -> None:
+async def _count_down(uow: UnitOfWork, refund: Refund) -> None:
+    """What went back buys nothing: the attempt has received so much less."""
+    attempt = await uow.attempts.by_number(refund.attempt_number)
+    payments = {p.id: p for p in await uow.payments.of_order(refund.order_id)}
+    if attempt is not None and attempt.counts(payments[refund.payment_id]):
+        attempt.received -= refund.amount.amount
+        await uow.attempts.save(attempt)
+
+
+def _end(order: Order, refund: Refund, balances: Mapping[str, int]) -> None:
+    """The order ends when nothing that it earned is left; else it stands where it stood."""
     if order.status is OrderStatus.REFUNDING:
-        if complete:
-            order.mark_refunded()
-        else:
+        if ledger.GOODS in balances:
             order.end_refund(refund.status_before)
-    if complete:
+        else:
+            order.mark_refunded()
+    if order.exception is not OrderException.UNDELIVERABLE and ledger.HELD not in balances:
+        order.exception = None
+    if order.status is OrderStatus.REFUNDED and order.exception is OrderException.UNDELIVERABLE:
         order.exception = None

@@ -97,7 +97,9 @@ async def confirm(
         attempts = await uow.attempts.of_order(order.id)
         if not order.can_be_paid or not attempts:
             raise OrderClosed(order.number, order.status)
-    attempt = attempts[-1]
+        attempt = attempts[-1]
+        if attempt.missing <= 0:
+            raise OrderClosed(order.number, order.status)
     event = PaymentEvent(
         provider=attempt.provider,
         account=attempt.account,
@@ -132,8 +134,11 @@ async def fulfil(uow: UnitOfWork, number: str, *, actor_id: int, now: datetime) 
         order.mark_paid(now)
         order.exception = None
         await uow.orders.save(order)
-        for payment in held:
-            postings = ledger.transfer(ledger.HELD, ledger.GOODS, payment.amount)
+        for payment, earned in _earned(held, await uow.attempts.of_order(order.id)):
+            excess = payment.amount - earned
+            owed = ledger.customer_account(order.buyer_id)
+            postings = ledger.transfer(ledger.HELD, ledger.GOODS, earned)
+            postings += ledger.transfer(ledger.HELD, owed, excess)
             await uow.payments.post(postings, order_id=order.id, payment_id=payment.id, now=now)
         await uow.outbox.add(Note(Topic.GOODS, order.buyer_id, order.id), now)
         await uow.audit.add(AuditEntry(now, actor_id, "fulfil", order.number))
@@ -163,3 +168,17 @@ async def _held(uow: UnitOfWork, order: Order) -> list[Payment]:
         if item.status is not RefundStatus.FAILED
     }
     return [p for p in await uow.payments.of_order(order.id) if p.id not in returned]
+
+
+def _earned(held: list[Payment], attempts: list[Attempt]) -> list[tuple[Payment, Money]]:
+    """What of each payment the goods cost; money of a kind not asked for is taken whole."""
+    asked = {attempt.number: attempt for attempt in attempts}
+    left = {attempt.number: attempt.amount.amount for attempt in attempts}
+    found = []
+    for payment in held:
+        attempt, amount = asked.get(payment.attempt_number), payment.amount.amount
+        if attempt is not None and attempt.counts(payment):
+            amount = min(amount, left[attempt.number])
+            left[attempt.number] -= amount
+        found.append((payment, Money(amount, payment.amount.currency)))
+    return found

@@ -55,15 +55,17 @@ async def settle(
     async with uow:
         found = await uow.orders.lock_with_attempt(event.provider, event.attempt_number)
         order_id = found[0].id if found else None
-        payment_id = await uow.payments.record(event, order_id, now, source)
-        if payment_id is None:
+        recorded = await uow.payments.record(event, order_id, now, source)
+        if recorded is None:
             return Settlement(Outcome.REPEATED, found[0] if found else None)
         if found is None:
-            await _unknown(uow, event, payment_id, now)
+            await _unknown(uow, event, recorded.id, now)
             outcome = Outcome.UNKNOWN
         else:
+            if recorded.adopted:  # it was held; now it is known what for
+                await uow.payments.reverse(recorded.id, order_id=found[0].id, now=now)
             taken = await _take(uow, *found, event, now)
-            await _book(uow, *found, event, taken, payment_id, now)
+            await _book(uow, *found, event, taken, recorded.id, now)
             outcome = taken.outcome
         await uow.commit()
     return Settlement(outcome, found[0] if found else None)
@@ -98,6 +100,8 @@ async def _take(
             earned = attempt.amount
         if was_closed or not earned:
             outcome = Outcome.LATE
+        elif attempt.received and order.exception is OrderException.UNDER:
+            order.exception = None  # the rest has come
     if outcome in _REVIEWED:
         order.exception = _REVIEWED[outcome]
         await uow.outbox.add(_review(order, event), now)
@@ -107,8 +111,7 @@ async def _take(
 
 def _judge(order: Order, attempt: Attempt, event: PaymentEvent) -> Outcome:
     """What the payment is to the order, before stock is looked at."""
-    expected = (attempt.account, attempt.live, attempt.amount.currency)
-    if (event.account, event.live, event.amount.currency) != expected:
+    if not attempt.counts(event):
         return Outcome.MISMATCH
     if not order.can_be_paid:
         return Outcome.TWICE

@@ -26,10 +26,19 @@ _UPDATE: Final = (
     sa.update(attempts)
     .where(attempts.c.id == sa.bindparam("row_id"))
     .values(
-        received=sa.bindparam("received"),
-        status=sa.bindparam("status"),
-        checkout=sa.bindparam("checkout"),
+        received=sa.bindparam("new_received"),
+        status=sa.bindparam("new_status"),
     )
+)
+_OFFER: Final = (
+    sa.update(attempts)
+    .where(attempts.c.id == sa.bindparam("row_id"))
+    .values(checkout=sa.bindparam("new_checkout"))
+)
+_FAIL: Final = (
+    sa.update(attempts)
+    .where(attempts.c.id == sa.bindparam("row_id"), attempts.c.status == "open")
+    .values(status="failed")
 )
 _CLOSE: Final = (
     sa.update(attempts)
@@ -70,12 +79,27 @@ class SqlAttempts:
             "amount": attempt.amount.amount,
             "currency": attempt.amount.currency,
             "created_at": attempt.created_at,
-            **_state(attempt),
+            "received": attempt.received,
+            "status": attempt.status,
         }
         attempt.id = (await self._connection.execute(_INSERT, values)).scalar_one()
 
     async def save(self, attempt: Attempt) -> None:
-        await self._connection.execute(_UPDATE, {"row_id": attempt.id, **_state(attempt)})
+        await self._connection.execute(
+            _UPDATE,
+            {
+                "row_id": attempt.id,
+                "new_received": attempt.received,
+                "new_status": attempt.status,
+            },
+        )
+
+    async def offer(self, attempt_id: int, checkout: Checkout) -> None:
+        values = {"row_id": attempt_id, "new_checkout": dataclasses.asdict(checkout)}
+        await self._connection.execute(_OFFER, values)
+
+    async def fail(self, attempt_id: int) -> None:
+        await self._connection.execute(_FAIL, {"row_id": attempt_id})
 
     async def of_order(self, order_id: int) -> list[Attempt]:
         rows = await self._connection.execute(_OF_ORDER, {"order_id": order_id})
@@ -87,8 +111,3 @@ class SqlAttempts:
 
     async def close(self, order_id: int) -> None:
         await self._connection.execute(_CLOSE, {"of_order": order_id})
-
-
-def _state(attempt: Attempt) -> dict[str, object]:
-    checkout = dataclasses.asdict(attempt.checkout) if attempt.checkout else None
-    return {"received": attempt.received, "status": attempt.status, "checkout": checkout}

@@ -15,6 +15,7 @@ from domain.money import Money
 from storage.rows import Row
 from storage.tables import card_keys, categories, products, variants
 
+MAX_ID: Final = 2**63 - 1
 # Buyers see exact numbers up to here; counting on would cost more than it tells.
 MANY: Final = 1_000
 
@@ -60,6 +61,8 @@ class SqlCatalog:
         return await self._offers(rows)
 
     async def offer(self, variant_id: int) -> Offer:
+        if not 0 < variant_id <= MAX_ID:
+            raise ProductNotFound
         statement = _ROWS.where(variants.c.id == variant_id, products.c.active)
         rows = (await self._connection.execute(statement)).all()
         if not rows:

@@ -66,6 +66,9 @@ class SqlCustomers:
         ]
         return known + [admin for admin in appointed if admin.id not in self._owner_ids]
 
+    def is_fixed(self, customer_id: int) -> bool:
+        return customer_id in self._owner_ids
+
     async def set_role(self, customer_id: int, role: Role | None) -> None:
         await self._connection.execute(sa.delete(admins).where(admins.c.user_id == customer_id))
         if role is not None:

@@ -40,7 +40,7 @@ def read_url(text: str) -> sa.URL:
     """`postgresql://` and `sqlite://` get their drivers. Raises `BadDatabaseUrl`."""
     try:
         url = sa.make_url(text)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):
         raise BadDatabaseUrl from None
     driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
     backend = url.drivername.partition("+")[0]

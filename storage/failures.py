@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from domain.errors import DatabaseAway, DiskFull, DomainError, TransactionAborted
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
-_ABORTED: Final = {"40001", "40P01", "55P03", "57014", "25P03", "57P01", "57P02"}
+_ABORTED: Final = {"40001", "40P01", "55P03", "57014", "25P03", "57P01", "57P02", "08003"}
 _DISK_FULL: Final = {"53100"}
-_AWAY: Final = {"53300", "57P03", "08000", "08001", "08003", "08004", "08006", "3D000"}
+_AWAY: Final = {"53300", "57P03", "08000", "08001", "08004", "08006", "3D000"}
 
 
 def translated(error: BaseException, *, connecting: bool = False) -> DomainError | None:
@@ -24,8 +24,10 @@ def translated(error: BaseException, *, connecting: bool = False) -> DomainError
         return _driver(error.orig, lost=error.connection_invalidated, connecting=connecting)
     if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
         return _driver(error, lost=False, connecting=connecting)
-    if connecting and isinstance(error, OSError | TimeoutError):
-        return DatabaseAway(type(error).__name__)
+    if isinstance(error, OSError | TimeoutError):
+        # While a statement runs: the driver's own time limit, or the line.
+        name = type(error).__name__
+        return DatabaseAway(name) if connecting else TransactionAborted(name)
     return None
 
 

@@ -80,20 +80,21 @@ class SqlOutbox:
         )
         return result.rowcount > 0
 
-    async def retry(self, delivery: Delivery, due_at: datetime, error: str) -> None:
+    async def retry(
+        self, delivery: Delivery, due_at: datetime, attempt_count: int, error: str
+    ) -> None:
         values = {
             "due_at": due_at,
             "lease_until": None,
-            "attempt_count": delivery.attempt_count,
+            "attempt_count": attempt_count,
             "sent_parts": delivery.sent_parts,
             "error": error[:200],
         }
         await self._change(delivery, values)
 
-    async def fail(self, delivery: Delivery, error: str) -> None:
-        await self._change(
-            delivery, {"status": "failed", "lease_until": None, "error": error[:200]}
-        )
+    async def fail(self, delivery: Delivery, error: str) -> bool:
+        values = {"status": "failed", "lease_until": None, "error": error[:200]}
+        return await self._change(delivery, values)
 
     async def requeue(
         self, *, order_id: int | None = None, buyer_id: int | None = None, now: datetime
@@ -110,9 +111,9 @@ class SqlOutbox:
         self.filled = self.filled or result.rowcount > 0
         return result.rowcount
 
-    async def _change(self, delivery: Delivery, values: dict[str, Any]) -> None:
+    async def _change(self, delivery: Delivery, values: dict[str, Any]) -> bool:
         """Only while the row is ours: whoever claimed it since decides now."""
-        await self._connection.execute(
+        result = await self._connection.execute(
             sa.update(outbox)
             .where(
                 outbox.c.id == delivery.id,
@@ -121,6 +122,7 @@ class SqlOutbox:
             )
             .values(values)
         )
+        return result.rowcount > 0
 
 
 def _turn(delivery: Delivery) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Payments that arrived, and the ledger."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -11,19 +12,19 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from domain.ledger import Posting
 from domain.money import Money
-from domain.payments import Payment, PaymentEvent
+from domain.payments import Payment, PaymentEvent, Recorded
 from storage.rows import Row
 from storage.tables import attempts, ledger, payments
 
 
-def _record(insert: Any) -> ReturningInsert[int]:  # either dialect's insert()
+def _record(insert: Any) -> ReturningInsert[int, bool]:  # either dialect's insert()
     """One statement: new, or one without an order that gets it now; no row when known."""
     statement = insert(payments)
-    found: ReturningInsert[int] = statement.on_conflict_do_update(
+    found: ReturningInsert[int, bool] = statement.on_conflict_do_update(
         index_elements=["provider", "account", "external_id"],
-        set_={"order_id": statement.excluded.order_id},
+        set_={"order_id": statement.excluded.order_id, "adopted": True},
         where=sa.and_(payments.c.order_id.is_(None), statement.excluded.order_id.isnot(None)),
-    ).returning(payments.c.id)
+    ).returning(payments.c.id, payments.c.adopted)
     return found
 
 
@@ -45,7 +46,7 @@ class SqlPayments:
 
     async def record(
         self, event: PaymentEvent, order_id: int | None, now: datetime, source: str
-    ) -> int | None:
+    ) -> Recorded | None:
         values = {
             "order_id": order_id,
             "provider": event.provider,
@@ -57,9 +58,11 @@ class SqlPayments:
             "currency": event.amount.currency,
             "source": source[:40],
             "received_at": now,
+            "adopted": False,
         }
         statement = _RECORD[self._connection.dialect.name]
-        return (await self._connection.execute(statement, values)).scalar_one_or_none()
+        row = (await self._connection.execute(statement, values)).first()
+        return Recorded(row.id, row.adopted) if row is not None else None
 
     async def of_order(self, order_id: int) -> list[Payment]:
         rows = await self._connection.execute(_OF_ORDER, {"of_order": order_id})
@@ -92,12 +95,25 @@ class SqlPayments:
     async def post(
         self, postings: Sequence[Posting], *, order_id: int | None, payment_id: int, now: datetime
     ) -> None:
-        if sum(posting.amount.amount for posting in postings):
+        sums = Counter[str]()
+        for posting in postings:
+            sums[posting.amount.currency] += posting.amount.amount
+        if any(sums.values()):
             msg = "postings do not sum to zero"
             raise ValueError(msg)
         if postings:
             rows = [_row(posting, order_id, payment_id, now) for posting in postings]
             await self._connection.execute(_POST, rows)
+
+    async def balances(self, order_id: int) -> dict[str, int]:
+        total = sa.func.sum(ledger.c.amount)
+        rows = await self._connection.execute(
+            sa.select(ledger.c.account, total)
+            .where(ledger.c.order_id == order_id)
+            .group_by(ledger.c.account, ledger.c.currency)
+            .having(total != 0)
+        )
+        return {account: int(amount) for account, amount in rows}
 
     async def reverse(self, payment_id: int, *, order_id: int, now: datetime) -> None:
         booked = await self._connection.execute(
@@ -133,6 +149,8 @@ def _payment(row: Row) -> Payment:
         id=row.id,
         order_id=row.order_id,
         provider=row.provider,
+        account=row.account,
+        live=row.live,
         external_id=row.external_id,
         attempt_number=row.attempt_number,
         amount=Money(row.amount, row.currency),

@@ -1,6 +1,7 @@
 """Card keys: reserved, sold, counted. Every statement here is built once."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 import sqlalchemy as sa
@@ -188,11 +189,15 @@ class SqlStock:
             .where(key_batches.c.id == batch.id)
             .values(
                 finished_at=batch.finished_at,
-                undone_at=batch.undone_at,
                 imported=batch.imported,
                 duplicates=batch.duplicates,
                 invalid=batch.invalid,
             )
+        )
+
+    async def mark_undone(self, batch_id: int, now: datetime) -> None:
+        await self._connection.execute(
+            sa.update(key_batches).where(key_batches.c.id == batch_id).values(undone_at=now)
         )
 
     async def batch(self, batch_id: int) -> Batch:

@@ -234,6 +234,7 @@ payments = sa.Table(
     sa.Column("attempt_number", sa.String(64), nullable=False),
     *_money("amount"),
     sa.Column("source", sa.String(40), nullable=False),
+    sa.Column("adopted", sa.Boolean, nullable=False),  # its order was found only later
     sa.Column("received_at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("provider", "account", "external_id"),
     sa.CheckConstraint("amount > 0", name="amount"),
@@ -244,7 +245,7 @@ ledger = sa.Table(
     metadata,
     sa.Column("id", Id, primary_key=True),
     sa.Column("payment_id", sa.ForeignKey("payments.id"), nullable=False, index=True),
-    sa.Column("order_id", sa.ForeignKey("orders.id")),
+    sa.Column("order_id", sa.ForeignKey("orders.id"), index=True),
     sa.Column("account", sa.String(64), nullable=False),
     *_money("amount"),
     sa.Column("at", UtcDateTime, nullable=False),

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import binascii
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -50,7 +49,7 @@ class Vault:
         try:
             cipher = self.ciphers[key.version]
             text = cipher.decrypt(nonce, sealed, _binding(key.variant_id, key.fingerprint))
-        except (InvalidTag, KeyError):
+        except (InvalidTag, KeyError, ValueError):
             raise TamperedKey(f"key {key.id}") from None
         return Secret(text.decode())
 
@@ -78,7 +77,7 @@ def read_master_key(text: str) -> bytes:
     """32 bytes in base64. Raises `WrongSecretKey`."""
     try:
         key = base64.b64decode(text.strip(), validate=True)
-    except binascii.Error:
+    except ValueError:
         raise WrongSecretKey("SECRET_KEY is not base64") from None
     if len(key) != KEY_BYTES:
         raise WrongSecretKey(f"SECRET_KEY holds {len(key)} bytes, not {KEY_BYTES}")

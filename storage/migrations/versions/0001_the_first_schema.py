@@ -220,6 +220,7 @@ def upgrade() -> None:
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("currency", sa.String(length=8), nullable=False),
         sa.Column("source", sa.String(length=40), nullable=False),
+        sa.Column("adopted", sa.Boolean(), nullable=False),
         sa.Column("received_at", TIME, nullable=False),
         sa.CheckConstraint("amount > 0", name=op.f("ck_payments_amount")),
         sa.ForeignKeyConstraint(
@@ -271,6 +272,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger")),
     )
+    op.create_index(op.f("ix_ledger_order_id"), "ledger", ["order_id"], unique=False)
     op.create_index(op.f("ix_ledger_payment_id"), "ledger", ["payment_id"], unique=False)
     op.create_table(
         "refunds",
