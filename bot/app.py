@@ -134,7 +134,7 @@ async def opened(
     if rules.lease.total_seconds() <= SEND_SECONDS + ANSWER_SECONDS:
         raise BadSettings("the lease of a delivery must outlast a request to Telegram")
     async with AsyncExitStack() as stack:
-        background = Background()
+        background = await stack.enter_async_context(Background())
         redis = _redis(settings, stack)
         bell = Bell()
         ring = _ringer(bell, redis, background)
@@ -174,7 +174,6 @@ async def opened(
                 secret.get_secret_value() if secret else derived(stored.master, "telegram webhook")
             ),
         )
-        await background.stop()
 
 
 @dataclass(frozen=True)

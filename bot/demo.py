@@ -5,6 +5,7 @@ import secrets
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -77,8 +78,9 @@ async def demo_shop(folder: Path, host: str, port: int) -> AsyncIterator[App]:
     settings = _settings(folder, host, port)
     secret = secrets.token_bytes(32)
     async with AsyncExitStack() as stack:
+        people = [replace(person) for person in (ADMIN, *BUYERS)]
         telegram = LocalTelegram(
-            _TOKEN, [ADMIN, *BUYERS], name="keystall demo", username="keystall_demo_bot"
+            _TOKEN, people, name="keystall demo", username="keystall_demo_bot"
         )
         await stack.enter_async_context(telegram)
         http = await stack.enter_async_context(aiohttp.ClientSession())
@@ -86,12 +88,12 @@ async def demo_shop(folder: Path, host: str, port: int) -> AsyncIterator[App]:
         app = await stack.enter_async_context(
             opened(settings, extra_providers=[TestPay(secret, page_url=address)])
         )
-        await fill(app)
         extra = [*routes(telegram), *provider.routes()]
         await stack.enter_async_context(
             running(app, with_web=True, with_worker=True, extra_routes=extra)
         )
         stack.callback(telegram.close)
+        await fill(app)
         yield app
 
 

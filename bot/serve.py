@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import os
 import signal
 from collections.abc import AsyncIterator, Iterable
 
@@ -44,6 +46,7 @@ async def running(
     async with contextlib.AsyncExitStack() as stack:
         if with_web:
             await stack.enter_async_context(listening(app, extra_routes))
+        stack.push_async_callback(app.background.stop)
         if with_worker:
             app.worker().start(app.background)
             if app.redis is not None:
@@ -53,7 +56,6 @@ async def running(
             app.background.start(_greet_telegram(app), name="telegram")
             await report_cut_off(app.new_uow(), now=now())
         yield
-        await app.background.stop()
 
 
 @contextlib.asynccontextmanager
@@ -70,12 +72,17 @@ async def listening(app: App, extra_routes: Iterable[web.RouteDef]) -> AsyncIter
     except OSError as error:
         await runner.cleanup()
         raise BadSettings(
-            f"PORT: cannot listen on {app.settings.host}:{app.settings.port} ({error.strerror})"
+            f"PORT: cannot listen on {app.settings.host}:{app.settings.port}, "
+            f"{_why(error)}; set PORT to another"
         ) from None
     try:
         yield
     finally:
         await runner.cleanup()
+
+
+def _why(error: OSError) -> str:
+    return "it is in use" if error.errno == errno.EADDRINUSE else os.strerror(error.errno or 0)
 
 
 async def check_token(app: App) -> None:

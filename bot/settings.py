@@ -1,11 +1,12 @@
 """Settings, typed, from the environment and `.env`."""
 
 import ipaddress
+import re
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -21,6 +22,11 @@ from domain.money import CURRENCIES
 from domain.rules import Rules
 
 TELEGRAM_API: Final = "https://api.telegram.org"
+_REASONS: Final = {
+    "int_parsing": "write a whole number",
+    "decimal_parsing": "write a number",
+    "bool_parsing": "write true or false",
+}
 _NO_BOT: Final = (
     "BOT_TOKEN is missing: write to @BotFather in Telegram, send /newbot, and put the token "
     "that it answers into .env as BOT_TOKEN=…  (make demo needs none)"
@@ -50,9 +56,17 @@ def _web_address(url: str) -> str:
         raise ValueError("write an address such as https://shop.example")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("must begin with https:// unless it is a loopback address")
-    if parts.query or parts.fragment:
-        raise ValueError("an address without ? and #")
+    if parts.query or parts.fragment or not _has_port(parts):
+        raise ValueError("an address such as https://shop.example, without ? and #")
     return url.rstrip("/")
+
+
+def _has_port(parts: SplitResult) -> bool:
+    """Whether what stands behind the colon, if anything, is a port."""
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:
@@ -70,6 +84,20 @@ def _currency(code: str) -> str:
     return code.upper()
 
 
+def _token(token: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[0-9]+:[A-Za-z0-9_-]+", token.get_secret_value()):
+        raise ValueError("not a token; copy it from @BotFather, like 123456:ABC-DEF…")
+    return token
+
+
+def _header(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", secret.get_secret_value()):
+        raise ValueError("1 to 256 letters, digits, - and _")
+    return secret
+
+
+Token = Annotated[SecretStr, AfterValidator(_token)]
+HeaderSecret = Annotated[SecretStr, AfterValidator(_header)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Currency = Annotated[str, AfterValidator(_currency)]
 UserId = Annotated[int, Field(gt=0, lt=2**52)]
@@ -90,7 +118,7 @@ class EPaySettings(_Block):
     url: WebAddress | None = None
     pid: str | None = None
     key: SecretStr | None = None
-    types: Words = ("alipay",)
+    types: Annotated[Words, Field(min_length=1)] = ("alipay",)
     currency: Currency | None = None
     confirm: bool = True
 
@@ -106,11 +134,11 @@ class EPaySettings(_Block):
 class Settings(_Block):
     """Every setting is described in `.env.example`."""
 
-    bot_token: SecretStr | None = Field(None, pattern=None)
+    bot_token: Token | None = None
     owner_ids: Annotated[frozenset[UserId], NoDecode, BeforeValidator(_numbers)] = frozenset()
     telegram_api_url: WebAddress = TELEGRAM_API
     telegram_mode: Literal["polling", "webhook"] = "polling"
-    telegram_webhook_secret: SecretStr | None = None
+    telegram_webhook_secret: HeaderSecret | None = None
     public_url: WebAddress | None = None
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
@@ -158,7 +186,9 @@ class Settings(_Block):
             self.epay.key,
         )
         passwords = (urlsplit(url).password for url in (self.database_url, self.redis_url or ""))
-        return [s.get_secret_value() for s in given if s] + [p for p in passwords if p]
+        return [s.get_secret_value() for s in given if s] + [
+            form for p in passwords if p for form in (p, unquote(p))
+        ]
 
     def token(self) -> str:
         """Raises `BadSettings` with how to get one."""
@@ -180,5 +210,5 @@ def _sentence(error: ValidationError) -> str:
     name = "_".join(str(part) for part in first["loc"] if not isinstance(part, int)).upper()
     if error.title == "EPaySettings" and name and not name.startswith("EPAY_"):
         name = f"EPAY_{name}"
-    reason = first["msg"].removeprefix("Value error, ")
+    reason = _REASONS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     return f"{name}: {reason}" if name else reason

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeAlias, TypeVar
 
-from domain.customers import Customer
+from domain.customers import Customer, Permission
 from domain.errors import (
     BlockedByBuyer,
     NotNow,
@@ -24,6 +24,7 @@ from domain.rules import Rules
 from domain.stock import CardKey
 from domain.transactions import retried
 
+_CONCERNS: Final = {Topic.STOCK: Permission.STOCK, Topic.IMPORT: Permission.STOCK}
 LONGEST_PAUSE: Final = timedelta(minutes=30)
 PUT_OFF: Final = timedelta(minutes=1)
 
@@ -124,8 +125,10 @@ async def _not_sent(
         await _again(uow, delivery, now + pause(delivery.attempt_count), error, counted=True)
     else:
         await _give_up(uow, delivery, type(error).__name__, now)
-        if isinstance(error, BlockedByBuyer) and delivery.note.chat_id is not None:
-            await _mark_blocked(uow, delivery.note.chat_id)
+    if delivery.attempt_count == 1 and delivery.note.topic is Topic.GOODS:
+        await _show_paid(uow, delivery.note, now)
+    if isinstance(error, BlockedByBuyer) and delivery.note.chat_id is not None:
+        await _mark_blocked(uow, delivery.note.chat_id)
 
 
 async def hand_over_again(uow: UnitOfWork, customer: Customer, *, now: datetime) -> int:
@@ -188,8 +191,11 @@ async def _load(uow: UnitOfWork, vault: Vault, delivery: Delivery) -> Outgoing |
 
 
 async def _to_every_admin(uow: UnitOfWork, delivery: Delivery) -> None:
-    """An alert becomes one row for each admin, so that each is retried by itself."""
+    """An alert becomes one row for each admin whom it concerns, to be retried by itself."""
+    concerns = _CONCERNS.get(delivery.note.topic, Permission.ORDERS)
     for admin in await uow.customers.admins():
+        if not admin.may(concerns):
+            continue
         note = Note(delivery.note.topic, admin.id, delivery.note.order_id, delivery.note.facts)
         await uow.outbox.add(note, delivery.created_at)
     if await uow.outbox.sent(delivery, delivery.created_at):
@@ -249,6 +255,14 @@ async def _give_up(uow: UnitOfWork, delivery: Delivery, error: str, now: datetim
                 "error": error,
             }
             await uow.outbox.add(Note(Topic.REVIEW, order_id=order.id, facts=facts), now)
+        await uow.commit()
+
+
+@retried
+async def _show_paid(uow: UnitOfWork, note: Note, now: datetime) -> None:
+    """The goods take a while: meanwhile nobody is to think that they have not paid."""
+    async with uow:
+        await uow.outbox.add(Note(Topic.ORDER, note.chat_id, note.order_id), now)
         await uow.commit()
 
 

@@ -1,5 +1,6 @@
 """Keys into the shop: imports, their undoing, withdrawal, and the watch over what is left."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -57,7 +58,7 @@ async def import_keys(
     """
     report = Report(await _begin(uow, sku, name, actor_id, now))
     lines = iter(source.lines())
-    while chunk := list(islice(lines, CHUNK)):
+    while chunk := await asyncio.to_thread(lambda: list(islice(lines, CHUNK))):
         try:
             await _add(uow, vault, report, chunk)
         except BatchUndone:

@@ -1,15 +1,25 @@
 """Giving money back, through the provider that took it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from domain import ledger
 from domain.errors import NotRefundable, ProviderRejected
 from domain.messages import Note, Topic
 from domain.orders import Order, OrderException, OrderStatus
-from domain.payments import Capability, Payment, PaymentProvider, Refund, RefundStatus
+from domain.payments import (
+    Attempt,
+    Capability,
+    Payment,
+    PaymentProvider,
+    Refund,
+    RefundStatus,
+)
 from domain.ports import AuditEntry, UnitOfWork
 from domain.transactions import retried
+
+# Which of an order's payments are to go back.
+Choice = Callable[[Order, Sequence[Attempt], Sequence[Payment], Sequence[Refund]], list[Payment]]
 
 
 async def refund(
@@ -26,7 +36,65 @@ async def refund(
     Asked again it goes on where it stopped: a refund's number is its idempotency key. Raises
     `OrderNotFound`, `NotRefundable`, `ProviderUnavailable`, `ProviderRejected`.
     """
-    refunds = await _request(uow, providers, number, reason, actor_id, now)
+    return await _refund(uow, providers, number, reason, everything_of, actor_id, now)
+
+
+async def refund_surplus(
+    uow: UnitOfWork,
+    providers: Mapping[str, PaymentProvider],
+    number: str,
+    reason: str,
+    *,
+    actor_id: int,
+    now: datetime,
+) -> list[Refund]:
+    """Give back the payments that are too many, and nothing of what bought the goods.
+
+    As `refund` else.
+    """
+    return await _refund(uow, providers, number, reason, surplus_of, actor_id, now)
+
+
+def everything_of(
+    order: Order,
+    attempts: Sequence[Attempt],
+    payments: Sequence[Payment],
+    refunds: Sequence[Refund],
+) -> list[Payment]:
+    """Payments that are still here."""
+    returned = {item.payment_id for item in refunds if item.status is not RefundStatus.FAILED}
+    return [payment for payment in payments if payment.id not in returned]
+
+
+def surplus_of(
+    order: Order,
+    attempts: Sequence[Attempt],
+    payments: Sequence[Payment],
+    refunds: Sequence[Refund],
+) -> list[Payment]:
+    """Payments that are still here and that the order did not earn.
+
+    Those that came after it was paid, or in another currency than they were asked for in.
+    """
+    asked = {attempt.number: attempt.amount.currency for attempt in attempts}
+    return [
+        payment
+        for payment in everything_of(order, attempts, payments, refunds)
+        if (order.paid_at is not None and payment.received_at > order.paid_at)
+        or asked.get(payment.attempt_number) != payment.amount.currency
+    ]
+
+
+async def _refund(
+    uow: UnitOfWork,
+    providers: Mapping[str, PaymentProvider],
+    number: str,
+    reason: str,
+    choose: Choice,
+    actor_id: int,
+    now: datetime,
+) -> list[Refund]:
+    refunds = await _request(uow, providers, number, reason, choose, actor_id, now)
     for item in refunds:
         if item.status is RefundStatus.REQUESTED:
             await _give_back(uow, providers[item.provider], item, now)
@@ -39,6 +107,7 @@ async def _request(
     providers: Mapping[str, PaymentProvider],
     number: str,
     reason: str,
+    choose: Choice,
     actor_id: int,
     now: datetime,
 ) -> list[Refund]:
@@ -49,16 +118,17 @@ async def _request(
         open_ones = [item for item in known if item.status is RefundStatus.REQUESTED]
         if open_ones:
             return open_ones
-        returned = {item.payment_id for item in known if item.status is RefundStatus.DONE}
-        payments = [p for p in await uow.payments.of_order(order.id) if p.id not in returned]
-        _check_refundable(payments, providers)
+        attempts = await uow.attempts.of_order(order.id)
+        payments = choose(order, attempts, await uow.payments.of_order(order.id), known)
+        if not payments or not all(_refundable(payment, providers) for payment in payments):
+            raise NotRefundable
         refunds = [
             _refund_of(payment, order, f"{order.number}R{nth:02}", reason)
             for nth, payment in enumerate(payments, len(known) + 1)
         ]
         for item in refunds:
             await uow.refunds.add(item, now)
-        if order.is_paid:
+        if order.is_paid and choose is everything_of:
             order.begin_refund()
             await uow.orders.save(order)
         after: dict[str, str | int | None] = {"reason": reason, "payments": len(refunds)}
@@ -67,14 +137,9 @@ async def _request(
     return refunds
 
 
-def _check_refundable(payments: list[Payment], providers: Mapping[str, PaymentProvider]) -> None:
-    able = (
-        payment.provider in providers
-        and Capability.REFUND in providers[payment.provider].capabilities
-        for payment in payments
-    )
-    if not payments or not all(able):
-        raise NotRefundable
+def _refundable(payment: Payment, providers: Mapping[str, PaymentProvider]) -> bool:
+    provider = providers.get(payment.provider)
+    return provider is not None and Capability.REFUND in provider.capabilities
 
 
 def _refund_of(payment: Payment, order: Order, number: str, reason: str) -> Refund:

@@ -146,20 +146,6 @@ async def fulfil(uow: UnitOfWork, number: str, *, actor_id: int, now: datetime) 
     return order
 
 
-@retried
-async def dismiss(uow: UnitOfWork, number: str, *, actor_id: int, now: datetime) -> Order:
-    """A person has seen to it: the order is no longer before one. Raises `OrderNotFound`."""
-    async with uow:
-        order = await uow.orders.by_number(number, lock=True)
-        before = order.exception
-        order.exception = None
-        await uow.orders.save(order)
-        entry = AuditEntry(now, actor_id, "settled by hand", order.number, {"exception": before})
-        await uow.audit.add(entry)
-        await uow.commit()
-    return order
-
-
 async def _held(uow: UnitOfWork, order: Order) -> list[Payment]:
     """Payments of the order that were neither earned by it nor given back."""
     returned = {

@@ -171,7 +171,9 @@ _SENTENCES: Final[dict[type[Exception], _Sentence]] = {
         "“{text}” is no user id. It is a number; @userinfobot and the like tell it.",
         text=error.text[:40],
     ),
-    e.NotPermitted: lambda _, t: t("You cannot change your own role. Ask another owner."),
+    e.NotPermitted: lambda _, t: t(
+        "You cannot change your own role, nor that of an owner named in OWNER_IDS."
+    ),
     e.TamperedKey: lambda _, t: t(
         "A stored key cannot be opened; the shop's owner has been told. Write to /support."
     ),

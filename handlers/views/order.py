@@ -229,7 +229,7 @@ def _others(order: Order, t: Texts) -> list[InlineKeyboardButton]:
 
 
 def _cancel(order: Order, t: Texts) -> list[InlineKeyboardButton]:
-    return [button(t.label("Cancel"), Cancel(number=order.number), style="danger")]
+    return [button(t.label("Cancel"), Cancel(number=order.number))]
 
 
 def _pay_with(order: Order) -> Callable[[PaymentProvider], PayWith]:

@@ -15,8 +15,8 @@ _Sentence = Callable[[str, str, Texts], Markup]  # number, amount
 
 
 def received(settled: Settlement, paid: Money, t: Texts) -> Markup | None:
-    """None for what was answered before."""
-    if settled.outcome is Outcome.REPEATED:
+    """None for what was answered before, and where the keys themselves are the answer."""
+    if settled.outcome in {Outcome.REPEATED, Outcome.PAID}:
         return None
     order, sum_ = settled.order, amount(paid, t)
     if order is None:
@@ -51,11 +51,6 @@ def _late_but_there(order: Order, sum_: str, t: Texts) -> Markup:
 
 
 _SENTENCES: Final[Mapping[Outcome, _Sentence]] = {
-    Outcome.PAID: lambda number, sum_, t: t(
-        "Payment received: {paid} for order <b>{number}</b>. Your keys are on their way.",
-        paid=sum_,
-        number=number,
-    ),
     Outcome.LATE: lambda number, sum_, t: t(
         "{paid} for order <b>{number}</b> came after it had closed, and there is nothing left to "
         "hand over. Your money is safe: the shop's people have been told, and will deliver or "

@@ -15,7 +15,6 @@ from domain.customers import Customer, Role
 from domain.orders import Order
 from domain.reviewing import File, open_file
 from domain.settlement import Settlement, settle
-from handlers.admin.sales import show_file
 from tests.chat.buying import keys, put_on_sale
 from tests.chat.shop_chat import ANN, OWNER, ShopChat
 from tests.people import Chat, Json
@@ -41,7 +40,6 @@ class Counter:
     async def opened(cls, shop: ShopChat, *, stock: int = 3) -> "Counter":
         till = Till()
         shop.app.providers[till.code] = till
-        shop.app.dispatcher["admin_order"] = show_file
         await shop.ann.says("/start")
         await shop.ann.reads("elcome")
         if stock:
