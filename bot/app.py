@@ -224,8 +224,6 @@ async def _open_vault(settings: Settings, engine: AsyncEngine) -> tuple[Vault, b
     try:
         await schema.upgrade(engine)
         async with engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(1)))
             master = master_key(settings, shop_exists=await has_data_keys(connection))
             return await open_vault(connection, master, now()), master
     except WrongSecretKey as error:

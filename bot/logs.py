@@ -13,7 +13,9 @@ import structlog
 # A Telegram token wherever it stands: in addresses, errors, tracebacks.
 _TOKEN: Final = re.compile(r"(?<!\d)\d{2,}(?::|%3[Aa])[A-Za-z0-9_-]{10,}")
 # What comes with a name that says it is secret, as in EPay's `?key=…`.
-_NAMED: Final = re.compile(r"(?i)((?:key|token|secret|sign|signature|password)=)[^\s&\"']+")
+_NAMED: Final = re.compile(
+    r"(?i)((?<![a-z0-9])(?:[a-z0-9]+_)*(?:key|token|secret|sign|signature|password)=)[^\s&\"']+"
+)
 _HIDDEN: Final = "***"
 _SHORTEST: Final = 6
 

@@ -17,14 +17,17 @@ def key_file(settings: Settings) -> Path:
 
 def master_key(settings: Settings, *, shop_exists: bool) -> bytes:
     """32 bytes. Raises `BadSettings` when an existing shop's key is missing or malformed."""
+    file = key_file(settings)
     try:
         if settings.secret_key is not None:
             return read_master_key(settings.secret_key.get_secret_value())
-        file = key_file(settings)
-        if file.exists():
-            return read_master_key(file.read_text(encoding="ascii"))
     except WrongSecretKey as error:
         raise BadSettings(str(error)) from None
+    try:
+        if file.exists():
+            return read_master_key(file.read_text(encoding="ascii"))
+    except (WrongSecretKey, UnicodeDecodeError):
+        raise BadSettings(f"SECRET_KEY: {file} does not hold 32 bytes in base64") from None
     if shop_exists:
         raise BadSettings(
             f"SECRET_KEY is missing: this shop's keys were sealed with one. Put it back into .env "

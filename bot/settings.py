@@ -22,6 +22,7 @@ from domain.money import CURRENCIES
 from domain.rules import Rules
 
 TELEGRAM_API: Final = "https://api.telegram.org"
+_ENV_FILE: Final = ".env"
 _REASONS: Final = {
     "int_parsing": "write a whole number",
     "decimal_parsing": "write a number",
@@ -106,7 +107,7 @@ Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 
 class _Block(BaseSettings):
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+        env_file=_ENV_FILE, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
     )
 
 
@@ -199,7 +200,9 @@ class Settings(_Block):
 
 def load(**changes: Any) -> Settings:  # values of any setting's type
     """Raises `BadSettings` naming the first setting that is wrong."""
+    file = changes.get("_env_file", _ENV_FILE)
     try:
+        changes.setdefault("epay", EPaySettings(_env_file=file))  # type: ignore[call-arg]
         return Settings(**changes)
     except ValidationError as error:
         raise BadSettings(_sentence(error)) from None

@@ -41,8 +41,11 @@ async def browse(uow: UnitOfWork, *, category_id: int | None = None, page: int =
 
 async def search(uow: UnitOfWork, text: str, *, page: int = 0) -> Page[Offer]:
     """Products whose name, SKU or description holds the text, in any case."""
+    words = " ".join(text.split())
+    if not words.isprintable():  # no name holds such signs, and not every database takes them
+        return Page([], 0, more=False)
     async with uow:
-        return await uow.catalog.offers(page=max(page, 0), size=PAGE_SIZE, text=text.strip())
+        return await uow.catalog.offers(page=max(page, 0), size=PAGE_SIZE, text=words)
 
 
 async def look_at(uow: UnitOfWork, variant_id: int) -> list[Offer]:

@@ -79,8 +79,10 @@ async def buy(
 ) -> Placed:
     """Place the order, then ask the provider how to pay it. Raises as `place_order`."""
     order, attempt, is_new = await place_order(uow, provider, request, rules, now=now)
-    if not is_new:
-        return Placed(order, attempt)
+    if not is_new:  # pressed twice, or the answer to the first press was lost
+        if not order.is_pending:
+            return Placed(order, attempt)
+        return await pay_with(uow, provider, order.number, request.buyer_id, now=now)
     return await _start(uow, provider, order, attempt)
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from domain.messages import Note, Topic
+from domain.messages import DeliveryStatus, Note, Topic
 from domain.orders import Order, OrderException
 from domain.ports import AuditEntry, UnitOfWork
 from domain.transactions import retried
@@ -47,6 +47,14 @@ async def _take_off(
     uow: UnitOfWork, order: Order, action: str, actor_id: int, now: datetime
 ) -> None:
     before = {"exception": order.exception}
-    order.exception = None
+    seen_to = order.exception is OrderException.UNDELIVERABLE
+    order.exception = None if seen_to else await left_to_do(uow, order)
     await uow.orders.save(order)
     await uow.audit.add(AuditEntry(now, actor_id, action, order.number, before))
+
+
+async def left_to_do(uow: UnitOfWork, order: Order) -> OrderException | None:
+    """What keeps an order before a person once its money is in order: goods that were given up."""
+    if order.is_paid and await uow.outbox.hand_over(order.id) is DeliveryStatus.FAILED:
+        return OrderException.UNDELIVERABLE
+    return None

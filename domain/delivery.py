@@ -262,8 +262,10 @@ async def _give_up(uow: UnitOfWork, delivery: Delivery, error: str, now: datetim
 async def _show_paid(uow: UnitOfWork, note: Note, now: datetime) -> None:
     """The goods take a while: meanwhile nobody is to think that they have not paid."""
     async with uow:
-        await uow.outbox.add(Note(Topic.ORDER, note.chat_id, note.order_id), now)
-        await uow.commit()
+        order = await uow.orders.get(note.order_id or 0)
+        if order.message_id is not None:
+            await uow.outbox.add(Note(Topic.ORDER, order.buyer_id, order.id), now)
+            await uow.commit()
 
 
 @retried

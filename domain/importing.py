@@ -1,6 +1,7 @@
 """Keys into the shop: imports, their undoing, withdrawal, and the watch over what is left."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,7 @@ from domain.transactions import retried
 # a payment pass in between.
 CHUNK: Final = 50_000
 INVALID_SHOWN: Final = 10
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")  # nothing else: a key may hold odder signs
 
 
 @dataclass
@@ -32,11 +34,11 @@ class Report:
 class TypedKeys:
     """Keys typed below the command; `first_line` is the line they begin on."""
 
-    text: str
+    text: str = field(repr=False)
     first_line: int = 1
 
     def lines(self) -> Iterator[tuple[int, str | None]]:
-        for number, line in enumerate(self.text.splitlines(), self.first_line):
+        for number, line in enumerate(_LINE_END.split(self.text), self.first_line):
             if key := line.strip():
                 yield number, key if key.isprintable() else None
 

@@ -36,8 +36,9 @@ def read_price(text: str, currency: str) -> tuple[Money, str]:
     """
     number, _, rest = text.strip().partition(" ")
     named, _, after = rest.strip().partition(" ")
-    if named.upper() in CURRENCIES and named.upper() != STARS:
-        currency, rest = named.upper(), after
+    # In capitals alone: "4.99 Top Game" is no price in Tongan paʻanga.
+    if named in CURRENCIES and named != STARS:
+        currency, rest = named, after
     # More decimals than the currency has may well be a separator of thousands.
     whole, _, decimals = number.replace(",", ".").partition(".")
     price = Money.parse(f"{whole}.{decimals}" if decimals else number, currency)
@@ -52,7 +53,8 @@ async def new_product(
 ) -> tuple[Product, Variant]:
     """A product with one variant. Raises `BadSku`, `SkuTaken`, `BadField`."""
     product = Product(0, product_name(name))
-    return await _add(uow, product, sku, price, "", actor_id, now)
+    async with uow:
+        return await _add(uow, product, sku, price, "", actor_id, now)
 
 
 @retried
@@ -68,8 +70,8 @@ async def new_variant(
 ) -> tuple[Product, Variant]:
     """Another variant of the product that has `of_sku`. Raises `ProductNotFound` besides."""
     async with uow:
-        product, _ = await uow.catalog.by_sku(of_sku)
-    return await _add(uow, product, sku, price, product_name(name), actor_id, now)
+        product, _ = await uow.catalog.by_sku(of_sku, lock=True)
+        return await _add(uow, product, sku, price, product_name(name), actor_id, now)
 
 
 async def _add(
@@ -84,11 +86,10 @@ async def _add(
     variant = Variant(0, product.id, checked_sku(sku), name, price)
     if price.amount <= 0:
         raise BadAmount(str(price.decimal), price.currency)
-    async with uow:
-        await uow.catalog.add(product, variant)
-        after = {"name": product.name, "variant": name, "price": str(price)}
-        await uow.audit.add(AuditEntry(now, actor_id, "new product", variant.sku, after=after))
-        await uow.commit()
+    await uow.catalog.add(product, variant)
+    after = {"name": product.name, "variant": name, "price": str(price)}
+    await uow.audit.add(AuditEntry(now, actor_id, "new product", variant.sku, after=after))
+    await uow.commit()
     return product, variant
 
 
@@ -111,7 +112,7 @@ async def set_product(
     if field not in FIELDS:
         raise BadField(field, ", ".join(FIELDS))
     async with uow:
-        product, variant = await uow.catalog.by_sku(sku)
+        product, variant = await uow.catalog.by_sku(sku, lock=True)
         before = FIELDS[field](product, variant)
         if field == "category":
             name = plain(value)

@@ -9,7 +9,7 @@ from typing import Protocol, Self
 from domain.catalog import Category, Offer, Page, Product, Variant
 from domain.customers import Customer, Role
 from domain.ledger import Posting
-from domain.messages import Delivery, Note
+from domain.messages import Delivery, DeliveryStatus, Note
 from domain.orders import Order, OrderStatus
 from domain.payments import Attempt, Checkout, Payment, PaymentEvent, Recorded, Refund
 from domain.secret import Secret
@@ -31,7 +31,7 @@ class Catalog(Protocol):
     async def offer(self, variant_id: int) -> Offer:
         """With what is left counted up to `catalog.MANY`. Raises `ProductNotFound`."""
 
-    async def by_sku(self, sku: str) -> tuple[Product, Variant]:
+    async def by_sku(self, sku: str, *, lock: bool = False) -> tuple[Product, Variant]:
         """For admins: on sale or not. Raises `ProductNotFound`."""
 
     async def skus(self) -> list[str]: ...
@@ -192,10 +192,13 @@ class Outbox(Protocol):
     async def fail(self, delivery: Delivery, error: str) -> bool:
         """Set aside; False when the row is somebody else's by now."""
 
+    async def hand_over(self, order_id: int) -> DeliveryStatus | None:
+        """How the order's newest hand-over stands; None when there is none."""
+
     async def requeue(
         self, *, order_id: int | None = None, buyer_id: int | None = None, now: datetime
     ) -> int:
-        """Failed hand-overs, of an order or of a buyer, are due again."""
+        """Failed hand-overs, of an order or of a buyer, are due again; how many."""
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from domain import ledger
+from domain.deciding import left_to_do
 from domain.errors import NotRefundable, ProviderRejected
 from domain.messages import Note, Topic
-from domain.orders import Order, OrderException, OrderStatus
+from domain.orders import Order, OrderStatus
 from domain.payments import (
     Attempt,
     Capability,
@@ -183,7 +184,7 @@ async def _close(uow: UnitOfWork, refund: Refund, status: RefundStatus, now: dat
             await _count_down(uow, refund)
         stored[refund.id] = refund
         if all(item.status is not RefundStatus.REQUESTED for item in stored.values()):
-            _end(order, refund, await uow.payments.balances(order.id))
+            await _end(uow, order, refund)
             await uow.orders.save(order)
             await uow.outbox.add(Note(Topic.ORDER, order.buyer_id, order.id), now)
         await uow.commit()
@@ -198,14 +199,13 @@ async def _count_down(uow: UnitOfWork, refund: Refund) -> None:
         await uow.attempts.save(attempt)
 
 
-def _end(order: Order, refund: Refund, balances: Mapping[str, int]) -> None:
+async def _end(uow: UnitOfWork, order: Order, refund: Refund) -> None:
     """The order ends when nothing that it earned is left; else it stands where it stood."""
+    balances = await uow.payments.balances(order.id)
     if order.status is OrderStatus.REFUNDING:
         if ledger.GOODS in balances:
             order.end_refund(refund.status_before)
         else:
             order.mark_refunded()
-    if order.exception is not OrderException.UNDELIVERABLE and ledger.HELD not in balances:
-        order.exception = None
-    if order.status is OrderStatus.REFUNDED and order.exception is OrderException.UNDELIVERABLE:
-        order.exception = None
+    if ledger.HELD not in balances:
+        order.exception = await left_to_do(uow, order)

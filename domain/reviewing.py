@@ -10,7 +10,7 @@ from domain.customers import Customer
 from domain.errors import (
     OrderClosed,
 )
-from domain.messages import Note, Topic
+from domain.messages import DeliveryStatus, Note, Topic
 from domain.money import Money
 from domain.orders import Order, OrderStatus
 from domain.payments import (
@@ -72,7 +72,8 @@ async def resend(uow: UnitOfWork, number: str, *, actor_id: int, now: datetime) 
         order = await uow.orders.by_number(number, lock=True)
         if not order.is_paid:
             raise OrderClosed(order.number, order.status)
-        if not await uow.outbox.requeue(order_id=order.id, now=now):
+        await uow.outbox.requeue(order_id=order.id, now=now)
+        if await uow.outbox.hand_over(order.id) is not DeliveryStatus.PENDING:
             await uow.outbox.add(Note(Topic.GOODS, order.buyer_id, order.id), now)
         await uow.audit.add(AuditEntry(now, actor_id, "resend", order.number))
         await uow.commit()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from aiogram.dispatcher.event.handler import CallableObject
+from aiogram.exceptions import TelegramBadRequest
 from aiogram.filters.callback_data import CallbackData
 from aiogram.fsm.context import FSMContext
 from aiogram.fsm.state import State
@@ -19,6 +20,7 @@ from handlers import errors
 from handlers.middlewares import Throttle
 from handlers.screen import send
 from handlers.texts import Texts
+from handlers.views.length import clip
 from handlers.views.view import View
 
 # Handlers take what they need by name, as aiogram's do, so that their signatures differ.
@@ -26,7 +28,8 @@ Handler = Callable[..., Awaitable[Any]]
 H = TypeVar("H", bound=Handler)
 # Nothing was done: the update stays with Telegram and is taken again.
 RETAKEN: Final = (DatabaseAway, TransactionAborted)
-POPUP_LENGTH: Final = 200  # characters; Telegram's limit
+POPUP_LENGTH: Final = 200  # UTF-16 units; Telegram's limit
+_TOO_OLD: Final = ("query is too old", "query ID is invalid")
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ class Routes:
         t: Texts = data["t"]
         throttle: Throttle = data["throttle"]
         if not await throttle.allows(query.from_user.id):
-            await query.answer(str(errors.too_fast(t)), show_alert=True)
+            await _answer(query, str(errors.too_fast(t).striptags()), popup=True)
             return
         try:
             said = await self._button(query, data)
@@ -141,7 +144,7 @@ class Routes:
         except DomainError as error:
             said = Popup(str(errors.sentence(error, t).striptags()))
         text = said.text if isinstance(said, Popup) else said
-        await query.answer(text and text[:POPUP_LENGTH], show_alert=isinstance(said, Popup))
+        await _answer(query, text and clip(text, POPUP_LENGTH), popup=isinstance(said, Popup))
 
     async def _message(self, message: Message, data: dict[str, Any]) -> None:
         customer: Customer = data["customer"]
@@ -174,3 +177,12 @@ class Routes:
             return Popup(errors.stale_button(t))
         said: str | Popup | None = await entry.handler.call(query, data=unpacked, **data)
         return said
+
+
+async def _answer(query: CallbackQuery, text: str | None, *, popup: bool) -> None:
+    """A press that waited for too long has nobody to be answered; what it asked for is done."""
+    try:
+        await query.answer(text, show_alert=popup)
+    except TelegramBadRequest as error:
+        if not any(words in error.message for words in _TOO_OLD):
+            raise

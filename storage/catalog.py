@@ -69,8 +69,10 @@ class SqlCatalog:
             raise ProductNotFound
         return (await self._offers(rows))[0]
 
-    async def by_sku(self, sku: str) -> tuple[Product, Variant]:
+    async def by_sku(self, sku: str, *, lock: bool = False) -> tuple[Product, Variant]:
         statement = _ROWS.where(sa.func.lower(variants.c.sku) == sku.lower())
+        if lock:
+            statement = statement.with_for_update(of=[products, variants])
         row = (await self._connection.execute(statement)).first()
         if row is None:
             raise ProductNotFound
@@ -88,7 +90,7 @@ class SqlCatalog:
             product.id = await self._new_id(insert.returning(products.c.id))
         variant.product_id = product.id
         insert = sa.insert(variants).values(
-            product_id=product.id, sku=variant.sku, stock_level="ok", **_variant_values(variant)
+            product_id=product.id, sku=variant.sku, stock_level="out", **_variant_values(variant)
         )
         try:
             variant.id = await self._new_id(insert.returning(variants.c.id))

@@ -24,6 +24,7 @@ _SERVER_SETTINGS: Final = {
     "plan_cache_mode": "force_generic_plan",
     # An abandoned transaction keeps dead keys at the head of the queue.
     "idle_in_transaction_session_timeout": "60s",
+    "lock_timeout": "5s",  # then the transaction is run again
     "jit": "off",
 }
 
@@ -54,11 +55,12 @@ def read_url(text: str) -> sa.URL:
 def create_engine(url: sa.URL, *, pool_size: int = 10) -> AsyncEngine:
     if url.get_backend_name() == "sqlite":
         return _sqlite(url)
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
+        hide_parameters=True,
         connect_args={
             "server_settings": _SERVER_SETTINGS,
             "timeout": 5,
@@ -66,11 +68,21 @@ def create_engine(url: sa.URL, *, pool_size: int = 10) -> AsyncEngine:
         },
     )
 
+    @sa.event.listens_for(engine.sync_engine, "checkout")
+    def check(connection: Any, _record: object, _proxy: object) -> None:  # the driver's own class
+        # A server restarted meanwhile has hung up; this asks nobody.
+        if connection.driver_connection.is_closed():
+            raise sa.exc.DisconnectionError
+
+    return engine
+
 
 def _sqlite(url: sa.URL) -> AsyncEngine:
     """One connection: writers queue in the process, in order, instead of at the file's lock."""
     Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=30)
+    engine = create_async_engine(
+        url, pool_size=1, max_overflow=0, pool_timeout=30, hide_parameters=True
+    )
 
     @sa.event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:  # the driver's own class

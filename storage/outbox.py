@@ -6,7 +6,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.messages import LAST_PRIORITY, PRIORITY, Delivery, Note, Topic
+from domain.messages import LAST_PRIORITY, PRIORITY, Delivery, DeliveryStatus, Note, Topic
 from storage.rows import Row
 from storage.tables import outbox
 
@@ -95,6 +95,15 @@ class SqlOutbox:
     async def fail(self, delivery: Delivery, error: str) -> bool:
         values = {"status": "failed", "lease_until": None, "error": error[:200]}
         return await self._change(delivery, values)
+
+    async def hand_over(self, order_id: int) -> DeliveryStatus | None:
+        found = await self._connection.scalar(
+            sa.select(outbox.c.status)
+            .where(outbox.c.order_id == order_id, outbox.c.topic == Topic.GOODS)
+            .order_by(outbox.c.id.desc())
+            .limit(1)
+        )
+        return DeliveryStatus(found) if found is not None else None
 
     async def requeue(
         self, *, order_id: int | None = None, buyer_id: int | None = None, now: datetime

@@ -6,11 +6,16 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from domain.errors import DomainError
 from storage.engine import create_engine, read_url
 
 HEAD: Final = "0001"
 # Any number that no other program on the server uses for its advisory locks.
 _LOCK: Final = 0x6B657973
+
+
+class NewerDatabase(DomainError):
+    """The database was opened by a later version of the program."""
 
 
 async def migrate(url: str) -> None:
@@ -26,6 +31,8 @@ async def upgrade(engine: AsyncEngine) -> None:
     """All of it in one transaction under a lock: killed half-way, nothing has happened."""
     async with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
+            # Whoever comes second waits for the first, however long that takes.
+            await connection.execute(sa.text("SET LOCAL lock_timeout = 0"))
             await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         if await version(connection) != HEAD:
             await connection.run_sync(_run_alembic)
@@ -50,9 +57,13 @@ def _run_alembic(connection: sa.Connection) -> None:
     # Imported where it is needed: a start without a migration does not pay for it.
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise NewerDatabase from error

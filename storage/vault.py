@@ -23,6 +23,7 @@ from storage.tables import data_keys
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 FINGERPRINT_BYTES: Final = 16
+_LOCK: Final = 0x7661756C
 CIPHER: Final = "cipher"
 FINGERPRINT: Final = "fingerprint"
 
@@ -95,6 +96,8 @@ async def open_vault(connection: AsyncConnection, master: bytes, now: datetime) 
 
     Raises `WrongSecretKey` when the master key does not open them.
     """
+    if connection.dialect.name == "postgresql":  # programs may start together
+        await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
     rows = (await connection.execute(sa.select(data_keys))).all()
     if not rows:
         return await _make(connection, AESGCM(master), now)

@@ -58,9 +58,6 @@ async def place(
     except PriceChanged:
         await _preview(query, data.variant_id, data.count, uow, providers, t)
         return Popup(previews.new_price(t))
-    if placed.attempt is not None and placed.attempt.checkout is None:
-        # An earlier press placed it, and did not get as far as the provider.
-        placed = await checkout.pay_with(uow, provider, placed.order.number, customer.id, now=now)
     is_first = placed.order.message_id is None
     await _show(query, placed, provider, uow, providers, t)
     if is_first:

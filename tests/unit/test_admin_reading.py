@@ -88,7 +88,7 @@ def test_a_draft_is_read_from_the_left() -> None:
     assert Draft.read("G-1", "USD") == Draft(sku="G-1")
     assert Draft.read("G-1 4.99", "USD") == Draft(sku="G-1", price="4.99 USD")
     whole = Draft(sku="G-1", price="30.00 CNY", name="Space Game")
-    assert Draft.read("G-1 30 cny Space Game", "USD") == whole
+    assert Draft.read("G-1 30 CNY Space Game", "USD") == whole
 
 
 @pytest.mark.parametrize(
