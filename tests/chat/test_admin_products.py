@@ -53,7 +53,7 @@ async def test_a_forged_admin_button_has_expired(shop: ShopChat, data: CallbackD
 
 
 async def test_a_product_in_one_line_says_what_is_next(owner: Chat) -> None:
-    said = await asks(owner, "/newproduct GAME-1 30 cny <b>Space</b> & Game", "Added")
+    said = await asks(owner, "/newproduct GAME-1 30 CNY <b>Space</b> & Game", "Added")
     assert "<b>Space</b> & Game (GAME-1), CN¥30.00" in said["text"]
     assert "/import GAME-1" in said["text"]
     assert "cannot be paid" not in said["text"]
