@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from bot.settings import BadSettings, Settings, is_loopback, load
-from domain.errors import DomainError
+from domain.errors import DatabaseAway, DomainError, FileFault, UnreadableFile
 
 # What a command runs; its result is the exit status.
 Program = Coroutine[Any, Any, int | None]
@@ -152,7 +152,14 @@ def doctor() -> None:
 
         return examine(settings)
 
-    _run(load, program)
+    def settings() -> Settings:
+        try:
+            return load()
+        except BadSettings as error:
+            typer.echo(f"WRONG settings: {error}")
+            raise typer.Exit(1) from None
+
+    _run(settings, program)
 
 
 def _serve(*, with_web: bool, with_worker: bool) -> None:
@@ -190,8 +197,14 @@ def _run(settings: Callable[[], Settings], program: Callable[[Settings], Program
     except BadSettings as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
+    except DatabaseAway as error:
+        typer.echo(f"The database at DATABASE_URL does not answer ({error}).", err=True)
+        raise typer.Exit(1) from None
     except DomainError as error:
         typer.echo(_sentence(error), err=True)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        typer.echo(f"{error.strerror}: {error.filename}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
@@ -221,6 +234,10 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def _sentence(error: DomainError) -> str:
+    if isinstance(error, UnreadableFile) and error.reason is FileFault.CHOOSE_COLUMN:
+        return f"The file has {error.columns} columns: say which holds the keys with --column N."
+    if isinstance(error, UnreadableFile) and error.reason is FileFault.AMBIGUOUS_DELIMITER:
+        return "Say what stands between the columns with --delimiter, such as --delimiter ';'."
     from handlers.errors import sentence
     from handlers.texts import ENGLISH, texts
 

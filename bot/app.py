@@ -1,8 +1,9 @@
 """Composition root: the only module that names every concrete class."""
 
+import base64
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,8 +14,11 @@ from aiogram.client.default import DefaultBotProperties
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.enums import ParseMode
+from aiogram.exceptions import ClientDecodeError, TelegramServerError
 from aiogram.fsm.storage.base import BaseStorage
 from aiogram.fsm.storage.memory import MemoryStorage
+from aiogram.methods import Response, TelegramMethod
+from aiogram.methods.base import TelegramType
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 from yarl import URL
@@ -22,15 +26,16 @@ from yarl import URL
 import storage.redis
 from bot.background import Background
 from bot.bell import Bell
+from bot.logs import redactor
 from bot.pace import LocalPace, Pace, PaceMiddleware, PatienceMiddleware
 from bot.secret_key import derived, master_key
-from bot.settings import BadSettings, Settings, is_loopback
+from bot.settings import BadSettings, EPaySettings, Settings, is_loopback
 from bot.shared import Dialogs, SharedPace, SharedThrottle
 from bot.throttle import LocalThrottle
 from bot.updates import Webhook
 from bot.web import PaymentCallbacks, Probes
 from bot.worker import Worker
-from domain.errors import DatabaseAway, WrongSecretKey
+from domain.errors import DatabaseAway, TransactionAborted, WrongSecretKey
 from domain.payments import PaymentProvider
 from domain.ports import UnitOfWork
 from handlers.dispatcher import build_dispatcher
@@ -55,6 +60,15 @@ ANSWER_SECONDS: Final = 15.0
 
 class _Session(AiohttpSession):
     """aiogram waits a quarter of a second for TLS to end, also where there is none."""
+
+    def check_response(
+        self, bot: Bot, method: TelegramMethod[TelegramType], status_code: int, content: str
+    ) -> Response[TelegramType]:
+        """A gateway's own page before Telegram is Telegram being away."""
+        try:
+            return super().check_response(bot, method, status_code, content)
+        except ClientDecodeError:
+            raise TelegramServerError(method, f"no JSON, status {status_code}") from None
 
     async def close(self) -> None:
         if self._session is not None and self.api.base.startswith("http://"):
@@ -81,7 +95,7 @@ class App:
     background: Background
     bell: Bell
     redis: Redis | None
-    webhook_secret: str
+    webhook_secret: str = field(repr=False)
 
     @property
     def new_uow(self) -> Callable[[], UnitOfWork]:
@@ -114,7 +128,7 @@ class App:
         try:
             async with self.database.unit_of_work() as uow:
                 await uow.customers.admins()
-        except DatabaseAway:
+        except (DatabaseAway, TransactionAborted):
             return False
         return True
 
@@ -159,6 +173,10 @@ async def opened(
             open_sheet=CsvSheet,
         )
         secret = settings.telegram_webhook_secret
+        webhook_secret = (
+            secret.get_secret_value() if secret else derived(stored.master, "telegram webhook")
+        )
+        redactor.hide([webhook_secret, base64.b64encode(stored.master).decode()])
         yield App(
             settings=settings,
             database=database,
@@ -170,10 +188,12 @@ async def opened(
             background=background,
             bell=bell,
             redis=redis,
-            webhook_secret=(
-                secret.get_secret_value() if secret else derived(stored.master, "telegram webhook")
-            ),
+            webhook_secret=webhook_secret,
         )
+
+
+class ShopOpen(BadSettings):
+    """Another process has this SQLite shop open."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +203,7 @@ class Storage:
     engine: AsyncEngine
     database: Database
     vault: Vault
-    master: bytes
+    master: bytes = field(repr=False)
 
 
 @asynccontextmanager
@@ -211,10 +231,12 @@ def _hold(settings: Settings, stack: AsyncExitStack) -> sa.URL:
             "postgresql+asyncpg://user:password@host/database"
         ) from None
     except DatabaseInUse as error:
-        raise BadSettings(
+        raise ShopOpen(
             f"DATABASE_URL: another keystall serves {error}; SQLite takes one process. Stop it "
             "first, or move to PostgreSQL for several"
         ) from None
+    except OSError as error:
+        raise BadSettings(f"DATABASE_URL: {error.strerror} ({error.filename})") from None
     if lock is not None:
         stack.callback(lock.close)
     return url
@@ -230,6 +252,8 @@ async def _open_vault(settings: Settings, engine: AsyncEngine) -> tuple[Vault, b
         raise BadSettings(f"SECRET_KEY: {error}") from None
     except (OSError, sa.exc.DBAPIError) as error:
         raise DatabaseAway(type(error).__name__) from error
+    except TypeError:
+        raise BadSettings("DATABASE_URL: an option that its driver does not know") from None
 
 
 def _bot(settings: Settings, stack: AsyncExitStack, seconds: float) -> Bot:
@@ -263,25 +287,31 @@ def _providers(
                 currency=settings.currency,
             )
         )
-    epay = settings.epay
-    if epay.url and epay.pid and epay.key and settings.public_url:
-        found.append(
-            EPay(
-                http,
-                url=epay.url,
-                pid=epay.pid,
-                key=epay.key.get_secret_value(),
-                types=epay.types,
-                currency=epay.currency or settings.currency,
-                public_url=settings.public_url,
-                confirm_by_query=epay.confirm,
-            )
-        )
+    if settings.epay.url and settings.public_url:
+        found.append(epay(settings, settings.epay, settings.public_url, http))
     if any(not p.live for p in extra) and not is_loopback(
         URL(settings.telegram_api_url).host or ""
     ):
         raise BadSettings("test payments are for the local Telegram alone")
     return {p.code: p for p in [*found, *extra]}
+
+
+def epay(
+    settings: Settings, block: EPaySettings, public_url: str, http: aiohttp.ClientSession
+) -> EPay:
+    """Raises `BadSettings` where a setting is missing, which the settings have checked before."""
+    if not (block.url and block.pid and block.key):
+        raise BadSettings("EPay needs EPAY_URL, EPAY_PID and EPAY_KEY")
+    return EPay(
+        http,
+        url=block.url,
+        pid=block.pid,
+        key=block.key.get_secret_value(),
+        types=block.types,
+        currency=block.currency or settings.currency,
+        public_url=public_url,
+        confirm_by_query=block.confirm,
+    )
 
 
 def _redis(settings: Settings, stack: AsyncExitStack) -> Redis | None:

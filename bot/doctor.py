@@ -2,20 +2,33 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
+import aiohttp
+import asyncpg
+import sqlalchemy as sa
 import typer
 from aiogram import Bot
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.exceptions import TelegramAPIError, TelegramUnauthorizedError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 import storage.redis
-from bot.app import storage_opened
+from bot.app import epay, now
+from bot.secret_key import master_key
 from bot.settings import BadSettings, Settings
-from domain.errors import DatabaseAway
+from domain.errors import ProviderUnavailable, WrongSecretKey
+from domain.money import Money
+from domain.payments import Attempt
+from storage import schema
+from storage.engine import BadDatabaseUrl, create_engine, read_url
+from storage.vault import has_data_keys, open_vault
 
 Check = Callable[[Settings], Awaitable[str]]
+# An order that no platform knows: asking for it tells whether it answers.
+_NO_ATTEMPT: Final = Attempt("000000000000", "epay", "", False, Money(0, "CNY"), now())  # noqa: FBT003
 
 
 class Wrong(Exception):
@@ -69,11 +82,35 @@ async def _webhook(settings: Settings) -> str:
 
 
 async def _database(settings: Settings) -> str:
+    """Looks and changes nothing: no schema is brought up to date, no key made."""
     try:
-        async with storage_opened(settings) as stored:
-            return f"{stored.engine.dialect.name}, up to date, SECRET_KEY fits"
-    except DatabaseAway as error:
-        raise Wrong(f"does not answer ({error}); check DATABASE_URL") from None
+        url = read_url(settings.database_url)
+    except BadDatabaseUrl:
+        raise Wrong("DATABASE_URL is neither sqlite+aiosqlite:///… nor postgresql://…") from None
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():  # noqa: ASYNC240
+        return f"{url.database} is made at the first start"
+    engine = create_engine(url, pool_size=1)
+    try:
+        async with engine.connect() as connection:
+            return await _schema(settings, connection)
+    except (OSError, sa.exc.DBAPIError, asyncpg.PostgresError) as error:
+        raise Wrong(f"does not answer ({type(error).__name__}); check DATABASE_URL") from None
+    finally:
+        await engine.dispose()
+
+
+async def _schema(settings: Settings, connection: AsyncConnection) -> str:
+    name, found = connection.dialect.name, await schema.version(connection)
+    if found is None:
+        return f"{name}, empty: the shop is made at the first start"
+    if not await has_data_keys(connection):
+        return f"{name}, schema {found}"
+    try:
+        await open_vault(connection, master_key(settings, shop_exists=True), now())
+    except WrongSecretKey as error:
+        raise Wrong(str(error)) from None
+    state = "up to date" if found == schema.HEAD else "brought up to date at the next start"
+    return f"{name}, {state}, SECRET_KEY fits"
 
 
 async def _redis(settings: Settings) -> str:
@@ -100,9 +137,15 @@ async def _stars(settings: Settings) -> str:
 
 
 async def _epay(settings: Settings) -> str:
-    if settings.epay.url is None:
+    if settings.epay.url is None or settings.public_url is None:
         return "off"
-    return f"on, settles in {settings.epay.currency or settings.currency}"
+    async with aiohttp.ClientSession() as http:
+        platform = epay(settings, settings.epay, settings.public_url, http)
+        try:
+            await platform.query(_NO_ATTEMPT)
+        except ProviderUnavailable as error:
+            raise Wrong(f"{settings.epay.url} does not answer ({error.why})") from None
+    return f"answers, settles in {settings.epay.currency or settings.currency}"
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable
+from types import TracebackType
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -24,8 +25,13 @@ class Redactor:
     """Takes secrets out of finished lines, whichever way they came in."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets: list[str] = []
+        self.hide(secrets)
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """From now on these too."""
         forms = {form for s in secrets if len(s) >= _SHORTEST for form in _forms(s)}
-        self._secrets = sorted(forms, key=len, reverse=True)
+        self._secrets = sorted(forms | {*self._secrets}, key=len, reverse=True)
 
     def __call__(self, line: str) -> str:
         for secret in self._secrets:
@@ -39,11 +45,12 @@ def _forms(secret: str) -> tuple[str, ...]:
     return (secret, quote(secret, safe=""), quote_plus(secret), *(w[1:-1] for w in written))
 
 
-class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
-    redactor = Redactor()
+redactor: Final = Redactor()
 
+
+class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
     def format(self, record: logging.LogRecord) -> str:
-        return self.redactor(super().format(record))
+        return redactor(super().format(record))
 
 
 def set_up(level: str, secrets: Iterable[str]) -> None:
@@ -70,12 +77,20 @@ def set_up(level: str, secrets: Iterable[str]) -> None:
             _renderer(),
         ],
     )
-    formatter.redactor = Redactor(secrets)
+    redactor.hide(secrets)
+    sys.excepthook = _crashed
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for noisy in ("aiohttp.access", "aiogram.event", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _crashed(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """Also the program's last words come without secrets."""
+    logging.getLogger("bot").critical("crashed", exc_info=(kind, error, traceback))
 
 
 def _renderer() -> structlog.typing.Processor:

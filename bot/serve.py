@@ -3,12 +3,11 @@
 import asyncio
 import contextlib
 import errno
-import os
 import signal
 from collections.abc import AsyncIterator, Iterable
 
 import structlog
-from aiogram.exceptions import TelegramAPIError, TelegramUnauthorizedError
+from aiogram.exceptions import TelegramAPIError, TelegramNotFound, TelegramUnauthorizedError
 from aiohttp import web
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -44,14 +43,17 @@ async def running(
 ) -> AsyncIterator[None]:
     """The app's parts, started; new work is refused first on leaving."""
     async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(app.background.stop)
         if with_web:
             await stack.enter_async_context(listening(app, extra_routes))
-        stack.push_async_callback(app.background.stop)
+        stack.callback(app.background.stopping.set)
         if with_worker:
             app.worker().start(app.background)
             if app.redis is not None:
                 redis = app.redis
-                app.background.loop(lambda: _hear(app, redis), name="wake-ups")
+                app.background.loop(
+                    lambda: app.background.unless_stopped(_hear(app, redis)), name="wake-ups"
+                )
         if with_web:
             app.background.start(_greet_telegram(app), name="telegram")
             await report_cut_off(app.new_uow(), now=now())
@@ -71,25 +73,26 @@ async def listening(app: App, extra_routes: Iterable[web.RouteDef]) -> AsyncIter
         await web.TCPSite(runner, app.settings.host, app.settings.port).start()
     except OSError as error:
         await runner.cleanup()
-        raise BadSettings(
-            f"PORT: cannot listen on {app.settings.host}:{app.settings.port}, "
-            f"{_why(error)}; set PORT to another"
-        ) from None
+        raise BadSettings(_cannot_listen(app.settings, error)) from None
     try:
         yield
     finally:
         await runner.cleanup()
 
 
-def _why(error: OSError) -> str:
-    return "it is in use" if error.errno == errno.EADDRINUSE else os.strerror(error.errno or 0)
+def _cannot_listen(settings: Settings, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"PORT: {settings.port} on {settings.host} is in use; set another"
+    if error.errno == errno.EACCES:
+        return f"PORT: {settings.port} is not open to this user; take one above 1023"
+    return f"HOST: {settings.host} is no address of this machine"
 
 
 async def check_token(app: App) -> None:
     """Raises `BadSettings` when Telegram refuses the token; its silence is no reason to stop."""
     try:
         await app.bot.get_me()
-    except TelegramUnauthorizedError:
+    except (TelegramUnauthorizedError, TelegramNotFound):
         raise BadSettings(
             "BOT_TOKEN: Telegram refuses it; copy it once more from @BotFather (/mybots)"
         ) from None

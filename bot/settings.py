@@ -62,6 +62,13 @@ def _web_address(url: str) -> str:
     return url.rstrip("/")
 
 
+def _password(url: str) -> str | None:
+    try:
+        return urlsplit(url).password
+    except ValueError:  # no address; whoever opens it says so
+        return None
+
+
 def _has_port(parts: SplitResult) -> bool:
     """Whether what stands behind the colon, if anything, is a port."""
     try:
@@ -186,7 +193,7 @@ class Settings(_Block):
             self.metrics_token,
             self.epay.key,
         )
-        passwords = (urlsplit(url).password for url in (self.database_url, self.redis_url or ""))
+        passwords = (_password(url) for url in (self.database_url, self.redis_url or ""))
         return [s.get_secret_value() for s in given if s] + [
             form for p in passwords if p for form in (p, unquote(p))
         ]

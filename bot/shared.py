@@ -6,13 +6,14 @@ from typing import Any, Final
 
 import structlog
 from aiogram.fsm.state import State
-from aiogram.fsm.storage.base import StateType, StorageKey
+from aiogram.fsm.storage.base import DefaultKeyBuilder, StateType, StorageKey
 from aiogram.fsm.storage.redis import RedisStorage
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bot.pace import CHAT_BURST, OVER_ALL, LocalPace
 from bot.throttle import A_SECOND, BURST, TOLD_A_SECOND, LocalThrottle
-from storage.redis import Buckets
+from storage.redis import PREFIX, Buckets
 
 log = structlog.get_logger(__name__)
 _DIALOG_SECONDS: Final = 24 * 3600
@@ -63,6 +64,12 @@ class SharedThrottle:
 
 class Dialogs(RedisStorage):
     """aiogram's dialogs; without Redis everybody is simply not in one."""
+
+    def __init__(self, redis: Redis) -> None:
+        names = DefaultKeyBuilder(prefix=f"{PREFIX}:dialog", with_bot_id=True)
+        super().__init__(
+            redis, key_builder=names, state_ttl=_DIALOG_SECONDS, data_ttl=_DIALOG_SECONDS
+        )
 
     async def set_state(self, key: StorageKey, state: StateType = None) -> None:
         try:

@@ -1,15 +1,16 @@
 """Telegram's updates, by polling or webhook: gone only once they are handled."""
 
 import asyncio
+import contextlib
 import hmac
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import defaultdict, deque
 from typing import Final
 
 import structlog
 from aiogram import Bot, Dispatcher
 from aiogram.exceptions import TelegramAPIError
 from aiogram.types import Update
+from aiogram.types.update import UpdateTypeLookupError
 from aiohttp import web
 from pydantic import ValidationError
 
@@ -24,13 +25,15 @@ ALLOWED: Final = ["message", "callback_query", "pre_checkout_query", "my_chat_me
 MAX_UPDATE_BYTES: Final = 1024 * 1024
 SECRET_HEADER: Final = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
 _POLL_SECONDS: Final = 30
-_TRIES: Final = 5
+_MOMENT: Final = 0.2  # seconds
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0  # seconds, while the database is away
 
 
 class Poller:
-    """Asks for updates and handles them, one chat's in order, different chats' side by side.
+    """Asks for updates and handles them, one person's in order, different people's side by side.
 
-    The next request confirms the last batch, so that it is made after the batch is handled.
+    A request confirms what is older than its offset, which is the oldest update that is not
+    handled yet: whoever takes long holds up nobody else, and nothing is lost with the process.
     """
 
     def __init__(self, bot: Bot, dispatcher: Dispatcher, background: Background) -> None:
@@ -38,7 +41,10 @@ class Poller:
         self._dispatcher = dispatcher
         self._background = background
         self._pause = background.pause
-        self._offset: int | None = None
+        self._next = 0  # the first that was never seen
+        self._in_hand: dict[int, Update] = {}
+        self._waiting: defaultdict[object, deque[Update]] = defaultdict(deque)  # by person
+        self._done = asyncio.Event()
 
     async def step(self) -> None:
         try:
@@ -47,37 +53,63 @@ class Poller:
             log.warning("Telegram gives no updates", why=type(error).__name__)
             await self._pause(1.0)
             return
-        if updates:
-            await asyncio.gather(*(self._chat(batch) for batch in _by_chat(updates)))
-            self._offset = updates[-1].update_id + 1
+        for update in updates or ():
+            if update.update_id >= self._next:
+                self._take(update)
+        await self._settle()
 
     async def _ask(self) -> list[Update]:
+        seconds = 0 if self._in_hand else _POLL_SECONDS
         return await self._bot.get_updates(
-            offset=self._offset,
-            timeout=_POLL_SECONDS,
+            offset=min(self._in_hand, default=self._next) or None,
+            timeout=seconds,
             allowed_updates=ALLOWED,
-            request_timeout=_POLL_SECONDS + 10,
+            request_timeout=seconds + 10,
         )
 
-    async def _chat(self, updates: Sequence[Update]) -> None:
-        for update in updates:
-            await self._handle(update)
+    def _take(self, update: Update) -> None:
+        self._next = update.update_id + 1
+        self._in_hand[update.update_id] = update
+        person = _person(update)
+        is_new = person not in self._waiting
+        self._waiting[person].append(update)
+        if is_new:
+            self._background.start(self._serve(person), name="update")
 
-    async def _handle(self, update: Update) -> None:
-        """Again while the database is away; Telegram waits with it."""
-        for attempt in range(_TRIES):
-            if await handle(self._bot, self._dispatcher, update):
-                return
-            await self._pause(0.2 * 2**attempt)
-        raise RuntimeError("the database has been away for too long")
+    async def _serve(self, person: object) -> None:
+        """One person's updates, until none waits; again and again while the database is away."""
+        waiting, pause = self._waiting[person], _FIRST_PAUSE
+        try:
+            while waiting:
+                if await handle(self._bot, self._dispatcher, waiting[0]):
+                    del self._in_hand[waiting.popleft().update_id]
+                    pause = _FIRST_PAUSE
+                elif self._background.stopping.is_set():
+                    return
+                else:
+                    await self._pause(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+        finally:
+            del self._waiting[person]
+            self._done.set()
+
+    async def _settle(self) -> None:
+        """Most updates are handled in a moment: give them that before asking again."""
+        self._done.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_MOMENT):
+                while self._in_hand:
+                    await self._done.wait()
+                    self._done.clear()
 
 
-def _by_chat(updates: Sequence[Update]) -> list[list[Update]]:
-    chats: defaultdict[object, list[Update]] = defaultdict(list)
-    for update in updates:
+def _person(update: Update) -> object:
+    """Whose order is to be kept; what Telegram thought up since is nobody's."""
+    try:
         person = getattr(update.event, "from_user", None)
-        chats[person.id if person else update.update_id].append(update)
-    return list(chats.values())
+    except UpdateTypeLookupError:
+        person = None
+    return person.id if person else f"update {update.update_id}"
 
 
 async def handle(bot: Bot, dispatcher: Dispatcher, update: Update) -> bool:

@@ -1,5 +1,6 @@
 """HTTP: Telegram's webhook, payment callbacks, health, metrics."""
 
+import asyncio
 import hmac
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,6 +23,8 @@ from payments.provider import (
 )
 
 log = structlog.get_logger(__name__)
+
+PROBE_SECONDS: Final = 2.0
 
 _RETURN_PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Back to the chat</title>
@@ -117,6 +120,15 @@ async def read_at_most(request: web.Request, limit: int) -> bytes:
     return bytes(body)
 
 
+async def _soon(answers: Callable[[], Awaitable[bool]]) -> bool:
+    """Whoever asks whether the shop is ready takes a late answer for a no."""
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            return await answers()
+    except TimeoutError:
+        return False
+
+
 class Probes:
     """Health, readiness and metrics. `checks` are named questions to the shop's services."""
 
@@ -137,7 +149,7 @@ class Probes:
         return web.Response(text="ok\n")
 
     async def readyz(self, _request: web.Request) -> web.Response:
-        away = [name for name, answers in self._checks.items() if not await answers()]
+        away = [name for name, answers in self._checks.items() if not await _soon(answers)]
         if away:
             return web.Response(status=503, text=f"not ready: {', '.join(away)}\n")
         return web.Response(text="ready\n")
@@ -152,7 +164,7 @@ class Probes:
     def _may_see_metrics(self, request: web.Request) -> bool:
         """By the connection's own address: what a proxy writes into headers can be forged."""
         if self._metrics_token is not None:
-            given = request.headers.get("Authorization", "").encode()
+            given = request.headers.get("Authorization", "").encode(errors="replace")
             return hmac.compare_digest(given, f"Bearer {self._metrics_token}".encode())
         try:
             address = ipaddress.ip_address(request.remote or "")

@@ -82,4 +82,4 @@ class Worker:
 
     async def _wait(self, seconds: float) -> None:
         if not self._background.stopping.is_set():
-            await self._bell.wait(seconds)
+            await self._background.unless_stopped(self._bell.wait(seconds))

@@ -6,7 +6,6 @@ from typing import Any
 import structlog
 from aiogram import Dispatcher
 from aiogram.dispatcher.event.bases import UNHANDLED
-from aiogram.enums import ChatType
 from aiogram.exceptions import TelegramAPIError
 from aiogram.fsm.storage.base import BaseStorage
 from aiogram.types import ErrorEvent, Message, Update, User
@@ -64,7 +63,7 @@ def _register(dispatcher: Dispatcher) -> None:
     dispatcher.callback_query.register(routes.on_button)
     dispatcher.message.register(paying.on_payment, _has("successful_payment"))
     dispatcher.message.register(paying.on_refunded, _has("refunded_payment"))
-    dispatcher.message.register(routes.on_message, _in_private)
+    dispatcher.message.register(routes.on_message)
 
 
 def _has(content: str) -> Callable[[Message], Any]:
@@ -72,11 +71,6 @@ def _has(content: str) -> Callable[[Message], Any]:
         return getattr(message, content) is not None
 
     return check
-
-
-async def _in_private(message: Message) -> bool:
-    """The shop is between two: in groups it says nothing."""
-    return message.chat.type == ChatType.PRIVATE
 
 
 async def on_error(event: ErrorEvent) -> Any:

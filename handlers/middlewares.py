@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from aiogram import BaseMiddleware
-from aiogram.types import TelegramObject, Update, User
+from aiogram.enums import ChatType
+from aiogram.types import Chat, TelegramObject, Update, User
 
 from domain.catalog import plain
 from domain.customers import Customer
@@ -31,8 +32,9 @@ class PersonMiddleware(BaseMiddleware):
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
         user: User | None = data.get("event_from_user")
-        if user is None or user.is_bot:
-            return None
+        chat: Chat | None = data.get("event_chat")
+        if user is None or user.is_bot or (chat is not None and chat.type != ChatType.PRIVATE):
+            return None  # in groups the shop says nothing
         if isinstance(event, Update) and event.pre_checkout_query is not None:
             return await handler(event, data)  # answered in time, whatever the database does
         uow = self._new_uow()

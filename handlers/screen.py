@@ -1,5 +1,7 @@
 """Putting a view on the screen: a new message, or the old one changed in place."""
 
+import contextlib
+
 from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import BufferedInputFile, CallbackQuery, InputMediaPhoto, Message
@@ -38,7 +40,8 @@ async def _change(message: Message, view: View) -> Message:
     if bool(message.photo) != bool(view.photo):
         # Telegram does not turn a text into a photo or back.
         fresh = await send(_bot(message), message.chat.id, view)
-        await message.delete()
+        with contextlib.suppress(TelegramBadRequest):  # too old to be deleted: it stays
+            await message.delete()
         return fresh
     if view.photo is None:
         changed = await message.edit_text(view.text, reply_markup=view.markup)
