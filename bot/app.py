@@ -4,11 +4,9 @@ import base64
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Final
 
 import aiohttp
-import sqlalchemy as sa
 from aiogram import Bot, Dispatcher
 from aiogram.client.default import DefaultBotProperties
 from aiogram.client.session.aiohttp import AiohttpSession
@@ -20,22 +18,22 @@ from aiogram.fsm.storage.memory import MemoryStorage
 from aiogram.methods import Response, TelegramMethod
 from aiogram.methods.base import TelegramType
 from redis.asyncio import Redis
-from sqlalchemy.ext.asyncio import AsyncEngine
 from yarl import URL
 
 import storage.redis
 from bot.background import Background
 from bot.bell import Bell
 from bot.logs import redactor
+from bot.opening import now, storage_opened
 from bot.pace import LocalPace, Pace, PaceMiddleware, PatienceMiddleware
-from bot.secret_key import derived, master_key
+from bot.secret_key import derived
 from bot.settings import BadSettings, EPaySettings, Settings, is_loopback
 from bot.shared import Dialogs, SharedPace, SharedThrottle
 from bot.throttle import LocalThrottle
 from bot.updates import Webhook
 from bot.web import PaymentCallbacks, Probes
 from bot.worker import Worker
-from domain.errors import DatabaseAway, TransactionAborted, WrongSecretKey
+from domain.errors import DatabaseAway, TransactionAborted
 from domain.payments import PaymentProvider
 from domain.ports import UnitOfWork
 from handlers.dispatcher import build_dispatcher
@@ -46,12 +44,10 @@ from handlers.stars import BotStars
 from payments.epay import EPay
 from payments.provider import CallbackProvider
 from payments.stars import Stars
-from storage import schema
-from storage.engine import BadDatabaseUrl, DatabaseInUse, create_engine, hold_alone, read_url
 from storage.keyfiles import open_key_file
 from storage.sheets import CsvSheet
 from storage.unit_of_work import Database
-from storage.vault import Vault, has_data_keys, open_vault
+from storage.vault import Vault
 
 # A lease is longer than any request may take, or two workers send the same.
 SEND_SECONDS: Final = 30.0
@@ -75,10 +71,6 @@ class _Session(AiohttpSession):
             await self._session.close()
         else:
             await super().close()
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass
@@ -190,70 +182,6 @@ async def opened(
             redis=redis,
             webhook_secret=webhook_secret,
         )
-
-
-class ShopOpen(BadSettings):
-    """Another process has this SQLite shop open."""
-
-
-@dataclass(frozen=True)
-class Storage:
-    """The database and the vault, for programs that need no Telegram."""
-
-    engine: AsyncEngine
-    database: Database
-    vault: Vault
-    master: bytes = field(repr=False)
-
-
-@asynccontextmanager
-async def storage_opened(
-    settings: Settings, outbox_filled: Callable[[], None] = lambda: None
-) -> AsyncIterator[Storage]:
-    """Raises `BadSettings` and `DatabaseAway`."""
-    async with AsyncExitStack() as stack:
-        url = _hold(settings, stack)
-        engine = create_engine(url)
-        stack.push_async_callback(engine.dispose)
-        vault, master = await _open_vault(settings, engine)
-        database = Database(engine, settings.owner_ids, outbox_filled)
-        yield Storage(engine, database, vault, master)
-
-
-def _hold(settings: Settings, stack: AsyncExitStack) -> sa.URL:
-    """The database's address; an SQLite file is this process's alone until the end."""
-    try:
-        url = read_url(settings.database_url)
-        lock = hold_alone(url)
-    except BadDatabaseUrl:
-        raise BadSettings(
-            "DATABASE_URL: write sqlite+aiosqlite:///file.db or "
-            "postgresql+asyncpg://user:password@host/database"
-        ) from None
-    except DatabaseInUse as error:
-        raise ShopOpen(
-            f"DATABASE_URL: another keystall serves {error}; SQLite takes one process. Stop it "
-            "first, or move to PostgreSQL for several"
-        ) from None
-    except OSError as error:
-        raise BadSettings(f"DATABASE_URL: {error.strerror} ({error.filename})") from None
-    if lock is not None:
-        stack.callback(lock.close)
-    return url
-
-
-async def _open_vault(settings: Settings, engine: AsyncEngine) -> tuple[Vault, bytes]:
-    try:
-        await schema.upgrade(engine)
-        async with engine.begin() as connection:
-            master = master_key(settings, shop_exists=await has_data_keys(connection))
-            return await open_vault(connection, master, now()), master
-    except WrongSecretKey as error:
-        raise BadSettings(f"SECRET_KEY: {error}") from None
-    except (OSError, sa.exc.DBAPIError) as error:
-        raise DatabaseAway(type(error).__name__) from error
-    except TypeError:
-        raise BadSettings("DATABASE_URL: an option that its driver does not know") from None
 
 
 def _bot(settings: Settings, stack: AsyncExitStack, seconds: float) -> Bot:

@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-DRAIN_SECONDS: Final = 20.0
+DRAIN_SECONDS: Final = 12.0  # with the web's 5 within the 20 s that a stop may take
 _LONGEST_PAUSE: Final = 30.0
 
 

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bot.app import now, storage_opened
+from bot.opening import now, storage_opened
 from bot.settings import Settings
 from domain.exporting import export_keys, export_orders
 from domain.importing import Report, import_keys

@@ -13,7 +13,8 @@ import aiohttp
 import structlog
 import typer
 
-from bot.app import App, now, opened
+from bot.app import App, opened
+from bot.opening import now
 from bot.sandbox.pay_page import TestProvider
 from bot.sandbox.people import Person
 from bot.sandbox.server import routes

@@ -16,7 +16,8 @@ from aiogram.exceptions import TelegramAPIError, TelegramUnauthorizedError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import storage.redis
-from bot.app import epay, now
+from bot.app import epay
+from bot.opening import now
 from bot.secret_key import master_key
 from bot.settings import BadSettings, Settings
 from domain.errors import ProviderUnavailable, WrongSecretKey

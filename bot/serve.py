@@ -13,7 +13,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 import storage.redis
-from bot.app import App, now, opened
+from bot.app import App, opened
+from bot.opening import now
 from bot.settings import BadSettings, Settings
 from bot.updates import ALLOWED, Poller
 from domain.importing import report_cut_off
@@ -67,7 +68,7 @@ async def listening(app: App, extra_routes: Iterable[web.RouteDef]) -> AsyncIter
     if app.settings.telegram_mode == "webhook":
         site.add_routes(app.webhook().routes())
     # Addresses may hold tokens: no access log.
-    runner = web.AppRunner(site, access_log=None, handle_signals=False, shutdown_timeout=10)
+    runner = web.AppRunner(site, access_log=None, handle_signals=False, shutdown_timeout=5)
     await runner.setup()
     try:
         await web.TCPSite(runner, app.settings.host, app.settings.port).start()

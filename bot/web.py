@@ -25,6 +25,7 @@ from payments.provider import (
 log = structlog.get_logger(__name__)
 
 PROBE_SECONDS: Final = 2.0
+SETTLE_SECONDS: Final = 8.0  # then the provider is asked to send it again
 
 _RETURN_PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Back to the chat</title>
@@ -84,8 +85,9 @@ class PaymentCallbacks:
         outcome = "accepted"
         try:
             for event in await provider.parse(callback):
-                await self._settle(event)
-        except (DatabaseAway, TransactionAborted, ProviderUnavailable) as error:
+                async with asyncio.timeout(SETTLE_SECONDS):
+                    await self._settle(event)
+        except (DatabaseAway, TransactionAborted, ProviderUnavailable, TimeoutError) as error:
             outcome = type(error).__name__
             log.warning("callback to be repeated", provider=provider.code, why=outcome)
             return Answer.RETRY

@@ -12,7 +12,7 @@ from bot.bell import Bell
 from domain import delivery
 from domain.checkout import expire_due
 from domain.delivery import Messenger
-from domain.errors import TokenRevoked
+from domain.errors import TelegramUnreachable, TokenRevoked
 from domain.importing import watch_stock
 from domain.ports import UnitOfWork, Vault
 from domain.rules import Rules
@@ -25,6 +25,7 @@ LOOK_SECONDS: Final = 1.0  # how often to look without a ring: for retries that 
 HOUSEKEEPING_SECONDS: Final = 1.0
 STOCK_SECONDS: Final = 5.0
 TOKEN_PAUSE_SECONDS: Final = 60.0
+OUTAGE_SECONDS: Final = 2.0
 
 
 class Worker:
@@ -66,6 +67,10 @@ class Worker:
             metrics.token_revoked.set(1)
             log.critical("Telegram refuses the bot's token: nothing can be sent")
             await self._background.pause(TOKEN_PAUSE_SECONDS)
+            return
+        except TelegramUnreachable:
+            log.warning("Telegram cannot be reached: deliveries wait")
+            await self._background.pause(OUTAGE_SECONDS)
             return
         metrics.token_revoked.set(0)
         metrics.deliveries.labels(outcome="handled").inc()

@@ -89,6 +89,11 @@ class Product:
         return max(self.least, min(quantity, self.most))
 
 
+def title(product: Product, variant: Variant) -> str:
+    """The product's name, with the variant's where there is more than one to tell apart."""
+    return f"{product.name} · {variant.name}" if variant.name else product.name
+
+
 @dataclass(frozen=True)
 class Offer:
     """A variant with its product and what is left of it, as a buyer sees it."""
@@ -99,10 +104,7 @@ class Offer:
 
     @property
     def title(self) -> str:
-        """The product's name, with the variant's where there is more than one to tell apart."""
-        if not self.variant.name:
-            return self.product.name
-        return f"{self.product.name} · {self.variant.name}"
+        return title(self.product, self.variant)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.catalog import title
 from domain.errors import (
     Banned,
     MethodUnavailable,
@@ -172,16 +173,15 @@ async def remember_message(uow: UnitOfWork, number: str, message_id: int) -> Non
 
 async def _lock_buyer(uow: UnitOfWork, buyer_id: int) -> None:
     """One checkout at a time for each buyer: the cap on pending orders counts under it."""
-    await uow.customers.lock(buyer_id)
-    customer = await uow.customers.get(buyer_id)
+    customer = await uow.customers.lock(buyer_id)
     if customer is None or customer.banned:
         raise Banned
 
 
 async def _new_order(uow: UnitOfWork, request: Request, rules: Rules, now: datetime) -> Order:
-    offer = await uow.catalog.offer(request.variant_id)
-    offer.product.check_quantity(request.quantity)
-    lines = (OrderLine.of(offer.variant, offer.title, request.quantity),)
+    product, variant = await uow.catalog.on_sale(request.variant_id)
+    product.check_quantity(request.quantity)
+    lines = (OrderLine.of(variant, title(product, variant), request.quantity),)
     if total(lines) != request.shown:
         raise PriceChanged
     return Order(

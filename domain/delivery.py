@@ -14,6 +14,7 @@ from domain.errors import (
     OrderNotFound,
     SlowDown,
     TelegramAway,
+    TelegramUnreachable,
     TokenRevoked,
 )
 from domain.messages import Delivery, Note, Topic
@@ -26,6 +27,7 @@ from domain.transactions import retried
 
 _CONCERNS: Final = {Topic.STOCK: Permission.STOCK, Topic.IMPORT: Permission.STOCK}
 LONGEST_PAUSE: Final = timedelta(minutes=30)
+OUTAGE_PAUSE: Final = timedelta(seconds=5)
 PUT_OFF: Final = timedelta(minutes=1)
 
 
@@ -96,17 +98,18 @@ async def deliver(
 ) -> None:
     """Send one claimed row and note what became of it.
 
-    Raises `TokenRevoked` after putting the row back: nothing can be sent until the token works.
+    Raises `TokenRevoked` and `TelegramUnreachable` after putting the row back: nothing at all can
+    be sent for now.
     """
     if delivery.attempt_count > rules.delivery_attempts:
         # Claimed again and again without an outcome: it takes its worker down each time.
         await _give_up(uow, delivery, "no outcome", clock())
         return
     try:
-        await _send(uow, vault, messenger, delivery)
+        await _send(uow, vault, messenger, delivery, lambda: clock() + rules.lease)
     except NotSent as error:
         await _not_sent(uow, delivery, error, rules, clock())
-        if isinstance(error, TokenRevoked):
+        if isinstance(error, TokenRevoked | TelegramUnreachable):
             raise
     else:
         await _done(uow, delivery, clock())
@@ -121,6 +124,8 @@ async def _not_sent(
         await _again(uow, delivery, now + wait, error, counted=False)
     elif isinstance(error, TokenRevoked | NotNow):
         await _again(uow, delivery, now + PUT_OFF, error, counted=False)
+    elif isinstance(error, TelegramUnreachable):
+        await _again(uow, delivery, now + OUTAGE_PAUSE, error, counted=False)
     elif isinstance(error, TelegramAway) and delivery.attempt_count < rules.delivery_attempts:
         await _again(uow, delivery, now + pause(delivery.attempt_count), error, counted=True)
     else:
@@ -158,7 +163,11 @@ async def _hand_over(uow: UnitOfWork, vault: Vault, order: Order, reader: Custom
 
 
 async def _send(
-    uow: UnitOfWork, vault: Vault, messenger: Messenger[Part], delivery: Delivery
+    uow: UnitOfWork,
+    vault: Vault,
+    messenger: Messenger[Part],
+    delivery: Delivery,
+    lease_until: Callable[[], datetime],
 ) -> None:
     outgoing = await _load(uow, vault, delivery)
     if outgoing is None:
@@ -168,7 +177,7 @@ async def _send(
         await messenger.send(outgoing.reader.id, part)
         delivery.sent_parts += 1
         if delivery.sent_parts < len(parts):
-            await _keep_progress(uow, delivery)
+            await _keep_progress(uow, delivery, lease_until())
 
 
 async def _load(uow: UnitOfWork, vault: Vault, delivery: Delivery) -> Outgoing | None:
@@ -203,9 +212,9 @@ async def _to_every_admin(uow: UnitOfWork, delivery: Delivery) -> None:
 
 
 @retried
-async def _keep_progress(uow: UnitOfWork, delivery: Delivery) -> None:
+async def _keep_progress(uow: UnitOfWork, delivery: Delivery, lease_until: datetime) -> None:
     async with uow:
-        await uow.outbox.progress(delivery)
+        await uow.outbox.progress(delivery, lease_until)
         await uow.commit()
 
 

@@ -223,6 +223,10 @@ class TelegramAway(NotSent):
     """No answer, or a 5xx: it may or may not have arrived."""
 
 
+class TelegramUnreachable(TelegramAway):
+    """No connection at all: certainly nothing arrived."""
+
+
 class Refused(NotSent):
     """Telegram cannot take this message as it is."""
 

@@ -31,6 +31,9 @@ class Catalog(Protocol):
     async def offer(self, variant_id: int) -> Offer:
         """With what is left counted up to `catalog.MANY`. Raises `ProductNotFound`."""
 
+    async def on_sale(self, variant_id: int) -> tuple[Product, Variant]:
+        """Without counting what is left. Raises `ProductNotFound`."""
+
     async def by_sku(self, sku: str, *, lock: bool = False) -> tuple[Product, Variant]:
         """For admins: on sale or not. Raises `ProductNotFound`."""
 
@@ -51,7 +54,7 @@ class Customers(Protocol):
     async def save(self, customer: Customer) -> None:
         """Insert or update; never the role."""
 
-    async def lock(self, customer_id: int) -> None:
+    async def lock(self, customer_id: int) -> Customer | None:
         """Hold the customer until the transaction ends: one checkout at a time."""
 
     async def admins(self) -> list[Customer]: ...
@@ -180,8 +183,8 @@ class Refunds(Protocol):
 class Outbox(Protocol):
     async def add(self, note: Note, now: datetime) -> None: ...
     async def claim(self, now: datetime, lease: timedelta, *, limit: int) -> list[Delivery]: ...
-    async def progress(self, delivery: Delivery) -> None:
-        """Keep how many parts have been sent."""
+    async def progress(self, delivery: Delivery, lease_until: datetime) -> None:
+        """Keep how many parts have been sent, and the row for the next one."""
 
     async def sent(self, delivery: Delivery, now: datetime) -> bool:
         """Done; False when the lease was lost to somebody else who finished it."""

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Sequence
 
+import aiohttp
 from aiogram import Bot
 from aiogram.exceptions import (
     TelegramBadRequest,
@@ -103,11 +104,17 @@ def _named() -> Iterator[None]:
     except TelegramForbiddenError as error:
         raise errors.BlockedByBuyer from error
     except (TelegramServerError, TelegramNetworkError) as error:
-        raise errors.TelegramAway(type(error).__name__) from error
+        raise _away(error) from error
     except (TelegramBadRequest, TelegramNotFound) as error:
         if _says(error, _GONE):
             raise errors.ChatNotFound from error
         raise errors.Refused(error.message) from error
+
+
+def _away(error: TelegramServerError | TelegramNetworkError) -> errors.TelegramAway:
+    if isinstance(error.__cause__, aiohttp.ClientConnectorError):  # refused, or no such host
+        return errors.TelegramUnreachable()
+    return errors.TelegramAway(type(error).__name__)
 
 
 def _says(error: TelegramBadRequest | TelegramNotFound, fragments: Sequence[str]) -> bool:

@@ -23,6 +23,7 @@ _PRODUCT: Final = [column.label(f"of_{column.name}") for column in products.c]
 _COLUMNS: Final = [*variants.c, *_PRODUCT, categories.c.name.label("category_name")]
 _FROM: Final = variants.join(products).outerjoin(categories)
 _ROWS: Final = sa.select(*_COLUMNS).select_from(_FROM)
+_ON_SALE: Final = _ROWS.where(variants.c.id == sa.bindparam("variant_id"), products.c.active)
 
 
 class SqlCatalog:
@@ -61,13 +62,16 @@ class SqlCatalog:
         return await self._offers(rows)
 
     async def offer(self, variant_id: int) -> Offer:
+        product, variant = await self.on_sale(variant_id)
+        return Offer(product, variant, (await self._left([variant_id]))[variant_id])
+
+    async def on_sale(self, variant_id: int) -> tuple[Product, Variant]:
         if not 0 < variant_id <= MAX_ID:
             raise ProductNotFound
-        statement = _ROWS.where(variants.c.id == variant_id, products.c.active)
-        rows = (await self._connection.execute(statement)).all()
-        if not rows:
+        found = await self._connection.execute(_ON_SALE, {"variant_id": variant_id})
+        if (row := found.first()) is None:
             raise ProductNotFound
-        return (await self._offers(rows))[0]
+        return _product(row), _variant(row)
 
     async def by_sku(self, sku: str, *, lock: bool = False) -> tuple[Product, Variant]:
         statement = _ROWS.where(sa.func.lower(variants.c.sku) == sku.lower())

@@ -15,11 +15,7 @@ _SELECT: Final = sa.select(*customers.c, admins.c.role, admins.c.user_id).select
     customers.outerjoin(admins, admins.c.user_id == customers.c.id)
 )
 _GET: Final = _SELECT.where(customers.c.id == sa.bindparam("customer_id"))
-_LOCK: Final = (
-    sa.select(customers.c.id)
-    .where(customers.c.id == sa.bindparam("customer_id"))
-    .with_for_update()
-)
+_LOCK: Final = _GET.with_for_update(of=customers)
 
 _INSERT: Final = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -31,8 +27,7 @@ class SqlCustomers:
         self._insert: Any = _INSERT[connection.dialect.name]  # the dialects share no base
 
     async def get(self, customer_id: int) -> Customer | None:
-        row = (await self._connection.execute(_GET, {"customer_id": customer_id})).first()
-        return self._read(row) if row is not None else None
+        return await self._one(_GET, customer_id)
 
     async def save(self, customer: Customer) -> None:
         values = {
@@ -50,8 +45,8 @@ class SqlCustomers:
             insert.on_conflict_do_update(index_elements=["id"], set_=values)
         )
 
-    async def lock(self, customer_id: int) -> None:
-        await self._connection.execute(_LOCK, {"customer_id": customer_id})
+    async def lock(self, customer_id: int) -> Customer | None:
+        return await self._one(_LOCK, customer_id)
 
     async def admins(self) -> list[Customer]:
         """Whoever has a role, the owners named in the settings first."""
@@ -75,6 +70,10 @@ class SqlCustomers:
             await self._connection.execute(
                 sa.insert(admins).values(user_id=customer_id, role=role)
             )
+
+    async def _one(self, statement: sa.Select[Any], customer_id: int) -> Customer | None:
+        row = (await self._connection.execute(statement, {"customer_id": customer_id})).first()
+        return self._read(row) if row is not None else None
 
     def _read(self, row: Row) -> Customer:
         customer_id = row.id if row.id is not None else row.user_id

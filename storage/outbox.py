@@ -29,7 +29,7 @@ _CLAIM: Final = (
     .values(lease_until=sa.bindparam("until"), attempt_count=outbox.c.attempt_count + 1)
     .returning(*outbox.c)
 )
-_INSERT: Final = sa.insert(outbox)
+_INSERT: Final = sa.insert(outbox).inline()
 _SENT: Final = (
     sa.update(outbox)
     .where(outbox.c.id == sa.bindparam("row_id"), _PENDING)
@@ -71,8 +71,10 @@ class SqlOutbox:
         )
         return sorted((_delivery(row) for row in rows), key=_turn)
 
-    async def progress(self, delivery: Delivery) -> None:
-        await self._change(delivery, {"sent_parts": delivery.sent_parts})
+    async def progress(self, delivery: Delivery, lease_until: datetime) -> None:
+        values = {"sent_parts": delivery.sent_parts, "lease_until": lease_until}
+        if await self._change(delivery, values):
+            delivery.lease_until = lease_until
 
     async def sent(self, delivery: Delivery, now: datetime) -> bool:
         result = await self._connection.execute(

@@ -1,5 +1,6 @@
 """The unit of work over SQLAlchemy Core: one connection, one transaction."""
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -79,6 +80,9 @@ class SqlUnitOfWork:
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.close()  # rolls back what was not committed
+            # Let whoever waits for it have it: the pool gives it to the one who asks first, and
+            # somebody with one transaction after another would never leave it to another.
+            await asyncio.sleep(0)
         if exc is not None and (known := translated(exc)) is not None:
             raise known from exc
 
