@@ -52,7 +52,7 @@ async def test_f07_an_outage_of_telegrams_sends_no_order_before_a_person(
 
 
 async def failed_attempts(scene: Scene) -> int:
-    return len(await scene.shop.rows(outbox, outbox.c.error == "TelegramAway"))
+    return len(await scene.shop.rows(outbox, outbox.c.error == "TelegramUnreachable"))
 
 
 async def test_f08_who_has_blocked_the_bot_gets_the_keys_on_coming_back(scene: Scene) -> None:
