@@ -21,6 +21,7 @@ from domain.messages import Delivery, Note, Topic
 from domain.orders import Order, OrderException, OrderStatus
 from domain.payments import Attempt
 from domain.ports import UnitOfWork, Vault
+from domain.preferences import shut_out
 from domain.rules import Rules
 from domain.stock import CardKey
 from domain.transactions import retried
@@ -133,7 +134,7 @@ async def _not_sent(
     if delivery.attempt_count == 1 and delivery.note.topic is Topic.GOODS:
         await _show_paid(uow, delivery.note, now)
     if isinstance(error, BlockedByBuyer) and delivery.note.chat_id is not None:
-        await _mark_blocked(uow, delivery.note.chat_id)
+        await shut_out(uow, delivery.note.chat_id)
 
 
 async def hand_over_again(uow: UnitOfWork, customer: Customer, *, now: datetime) -> int:
@@ -274,14 +275,4 @@ async def _show_paid(uow: UnitOfWork, note: Note, now: datetime) -> None:
         order = await uow.orders.get(note.order_id or 0)
         if order.message_id is not None:
             await uow.outbox.add(Note(Topic.ORDER, order.buyer_id, order.id), now)
-            await uow.commit()
-
-
-@retried
-async def _mark_blocked(uow: UnitOfWork, customer_id: int) -> None:
-    async with uow:
-        customer = await uow.customers.get(customer_id)
-        if customer is not None and not customer.blocked:
-            customer.blocked = True
-            await uow.customers.save(customer)
             await uow.commit()

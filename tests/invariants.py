@@ -55,6 +55,8 @@ async def check(database: Database, vault: Vault, sent: Sequence[Sent] | None = 
     `sent` is the record of what reached the chats, where a test keeps one.
     """
     async with database.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":  # one moment's picture of all tables
+            await connection.execution_options(isolation_level="REPEATABLE READ")
         books = await _read(connection)
     _i1_one_key_one_order(books, vault)
     _i2_keys_are_as_many_as_paid_for(books)

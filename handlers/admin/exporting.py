@@ -52,7 +52,7 @@ class Wanted:
             sku = checked_sku(rest.pop(0))
         days = [_day(word) for word in rest[:2]]
         since = days[0] if days else None
-        until = days[1] + timedelta(days=1) if len(days) > 1 else None
+        until = _after(days[1]) if len(days) > 1 else None
         return cls(what.lower(), sku, since, until)
 
     @property
@@ -178,6 +178,13 @@ async def _problem(args: str, uow: UnitOfWork, customer: Customer, t: Texts) -> 
 
 def _is_day(word: str) -> bool:
     return len(word) == 10 and word[4] == word[7] == "-" and word[:4].isdigit()
+
+
+def _after(day: datetime) -> datetime:
+    try:
+        return day + timedelta(days=1)
+    except OverflowError:
+        raise BadDay(f"{day:%Y-%m-%d}") from None
 
 
 def _day(word: str) -> datetime:

@@ -31,13 +31,18 @@ def parts(goods: HandOver, t: Texts) -> list[Part]:
     keys, order = goods.keys, goods.order
     if not keys:
         return [TextPart(View(_nothing(order, t)))]
-    if len(keys) > MOST_IN_MESSAGES or any(units(key.secret.reveal()) > ROOM for key in keys):
+    if len(keys) > MOST_IN_MESSAGES or not all(_fits(key.secret.reveal()) for key in keys):
         return [_file(order, keys, t)]
     groups = list(_groups(keys))
     return [
         TextPart(View(_message(_heading(order, nth, len(groups), t), group)))
         for nth, group in enumerate(groups, 1)
     ]
+
+
+def _fits(key: str) -> bool:
+    """Whether a message shows it as it is: Telegram turns tabs and drops unseen signs."""
+    return units(key) <= ROOM and key.isprintable()
 
 
 def _groups(keys: Sequence[CardKey]) -> Iterator[list[CardKey]]:
