@@ -22,6 +22,7 @@ def read_user_id(text: str) -> int:
     return int(text)
 
 
+@retried
 async def admins(uow: UnitOfWork) -> list[Customer]:
     async with uow:
         return await uow.customers.admins()
@@ -50,6 +51,7 @@ async def appoint(
         return await uow.customers.get(user_id)
 
 
+@retried
 async def audit(uow: UnitOfWork, *, page: int = 0) -> Page[AuditEntry]:
     """Newest first."""
     async with uow:

@@ -5,10 +5,12 @@ from typing import Final
 from domain.catalog import Page, Product, Variant
 from domain.errors import ProductNotFound, SkuTaken
 from domain.ports import UnitOfWork
+from domain.transactions import retried
 
 PAGE_SIZE: Final = 12
 
 
+@retried
 async def skus(uow: UnitOfWork, *, page: int = 0) -> Page[str]:
     """Every SKU, oldest first."""
     async with uow:
@@ -18,6 +20,7 @@ async def skus(uow: UnitOfWork, *, page: int = 0) -> Page[str]:
     return Page(known[first:last], max(page, 0), more=len(known) > last)
 
 
+@retried
 async def look_up(uow: UnitOfWork, sku: str) -> tuple[Product, Variant]:
     """Raises `ProductNotFound`."""
     async with uow:

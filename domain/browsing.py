@@ -10,6 +10,7 @@ from domain.money import Money
 from domain.orders import OrderLine, total
 from domain.payments import PaymentProvider
 from domain.ports import UnitOfWork
+from domain.transactions import retried
 
 PAGE_SIZE: Final = 8
 
@@ -23,6 +24,7 @@ class Shelf:
     category_id: int | None = None
 
 
+@retried
 async def browse(uow: UnitOfWork, *, category_id: int | None = None, page: int = 0) -> Shelf:
     """A category's products; without one, the categories where there are several, beside the
     products that are in none.
@@ -39,6 +41,7 @@ async def browse(uow: UnitOfWork, *, category_id: int | None = None, page: int =
         return Shelf(categories, offers, category_id)
 
 
+@retried
 async def search(uow: UnitOfWork, text: str, *, page: int = 0) -> Page[Offer]:
     """Products whose name, SKU or description holds the text, in any case."""
     words = " ".join(text.split())
@@ -48,6 +51,7 @@ async def search(uow: UnitOfWork, text: str, *, page: int = 0) -> Page[Offer]:
         return await uow.catalog.offers(page=max(page, 0), size=PAGE_SIZE, text=words)
 
 
+@retried
 async def look_at(uow: UnitOfWork, variant_id: int) -> list[Offer]:
     """A product's variants that are for sale, the asked-for one first.
 
@@ -72,6 +76,7 @@ class Preview:
         return total([self.line])
 
 
+@retried
 async def preview(
     uow: UnitOfWork, providers: Sequence[PaymentProvider], *, variant_id: int, quantity: int
 ) -> Preview:

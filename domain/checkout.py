@@ -151,6 +151,7 @@ async def approve(
         await uow.commit()
 
 
+@retried
 async def show(uow: UnitOfWork, number: str, buyer_id: int) -> Placed:
     """A buyer's own order with its newest attempt. Raises `OrderNotFound`."""
     async with uow:

@@ -80,6 +80,7 @@ def pause(attempt_count: int, jitter: Callable[[], float] = random.random) -> ti
     return timedelta(seconds=seconds * (1 + jitter() / 2))
 
 
+@retried
 async def claim(uow: UnitOfWork, rules: Rules, *, now: datetime, limit: int) -> list[Delivery]:
     """Take what is due; ours alone until the lease ends."""
     async with uow:
@@ -137,6 +138,7 @@ async def _not_sent(
         await shut_out(uow, delivery.note.chat_id)
 
 
+@retried
 async def hand_over_again(uow: UnitOfWork, customer: Customer, *, now: datetime) -> int:
     """The buyer is back: what could not be handed over is due again; how many orders."""
     async with uow:
@@ -148,6 +150,7 @@ async def hand_over_again(uow: UnitOfWork, customer: Customer, *, now: datetime)
     return count
 
 
+@retried
 async def keys_of(uow: UnitOfWork, vault: Vault, number: str, buyer_id: int) -> HandOver:
     """A paid order's keys, for its buyer. Raises `OrderNotFound`; no keys before payment."""
     async with uow:

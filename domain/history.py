@@ -5,10 +5,12 @@ from typing import Final
 from domain.catalog import Page
 from domain.orders import Order
 from domain.ports import UnitOfWork
+from domain.transactions import retried
 
 PAGE_SIZE: Final = 8
 
 
+@retried
 async def own_orders(uow: UnitOfWork, buyer_id: int, *, page: int = 0) -> Page[Order]:
     """Newest first."""
     async with uow:

@@ -4,8 +4,10 @@ from domain import browsing, catalog
 from domain.catalog import Offer
 from domain.errors import BadSku, ProductNotFound
 from domain.ports import UnitOfWork
+from domain.transactions import retried
 
 
+@retried
 async def linked(uow: UnitOfWork, sku: str) -> list[Offer]:
     """As `browsing.look_at`, by SKU. Raises `ProductNotFound`, for what is no SKU too."""
     try:

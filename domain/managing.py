@@ -137,6 +137,7 @@ async def set_product(
     return product, variant
 
 
+@retried
 async def stock(uow: UnitOfWork, sku: str | None = None) -> list[StockCount]:
     """Raises `ProductNotFound` for a SKU that does not exist."""
     async with uow:

@@ -97,8 +97,7 @@ async def _refund(
 ) -> list[Refund]:
     refunds = await _request(uow, providers, number, reason, choose, actor_id, now)
     for item in refunds:
-        if item.status is RefundStatus.REQUESTED:
-            await _give_back(uow, providers[item.provider], item, now)
+        await _give_back(uow, providers[item.provider], item, now)
     return refunds
 
 

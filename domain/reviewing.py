@@ -38,6 +38,7 @@ class File:
     refunds: list[Refund]
 
 
+@retried
 async def sales(
     uow: UnitOfWork,
     *,
@@ -52,6 +53,7 @@ async def sales(
         )
 
 
+@retried
 async def open_file(uow: UnitOfWork, number: str) -> File:
     """Raises `OrderNotFound`."""
     async with uow:

@@ -12,6 +12,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from domain import checkout
 from domain.checkout import Placed
+from domain.customers import Customer
 from domain.errors import DomainError, OutOfStock, TooManyPending
 from domain.orders import Order, OrderStatus
 from domain.payments import Attempt
@@ -167,8 +168,9 @@ async def test_the_cap_on_unpaid_orders_holds_in_a_rush(shop: Shop) -> None:
 
 
 class UnlockedCustomers(SqlCustomers):
-    async def lock(self, customer_id: int) -> None:
+    async def lock(self, customer_id: int) -> Customer | None:
         """Let everybody in at once."""
+        return await self.get(customer_id)
 
 
 class UnlockedOrders(SqlOrders):
