@@ -98,11 +98,9 @@ async def confirm(
     async with uow:
         order = await uow.orders.by_number(number)
         attempts = await uow.attempts.of_order(order.id)
-        if not order.can_be_paid or not attempts:
+        if not order.can_be_paid or not attempts or attempts[-1].missing <= 0:
             raise OrderClosed(order.number, order.status)
         attempt = attempts[-1]
-        if attempt.missing <= 0:
-            raise OrderClosed(order.number, order.status)
     event = PaymentEvent(
         provider=attempt.provider,
         account=attempt.account,
