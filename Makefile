@@ -68,6 +68,8 @@ $(libraries): requirements.lock
 	@$(find_interpreter); \
 	echo "Installing keystall's libraries into .venv (once; a minute or two) ..."; \
 	"$$interpreter" -m venv --clear .venv && $(python) $(pip_install) requirements.lock
+	@printf '#!%s\nimport sys\nsys.path.insert(0, "%s")\nfrom bot.__main__ import main\nmain()\n' \
+		"$(CURDIR)/$(python)" "$(CURDIR)" >.venv/bin/keystall && chmod +x .venv/bin/keystall
 	@$(python) $(identity) >$@
 
 # The libraries' stamp is away meanwhile: an installation that was broken off is begun anew, never trusted.

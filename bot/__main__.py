@@ -39,6 +39,12 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
         raise typer.Exit
 
 
+def _one_sign(delimiter: str | None) -> str | None:
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '\r\n"'):
+        raise typer.BadParameter("one sign, such as ';'")
+    return delimiter
+
+
 def installed_version() -> str:
     try:
         return version("keystall")
@@ -109,7 +115,9 @@ def import_(
         typer.Argument(help=".txt, .csv or .xlsx with the keys.", exists=True, dir_okay=False),
     ],
     column: Annotated[int | None, typer.Option(help="Column of the keys, from 1.")] = None,
-    delimiter: Annotated[str | None, typer.Option(help="Delimiter of a .csv file.")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="Delimiter of a .csv file.", callback=_one_sign)
+    ] = None,
 ) -> None:
     """Add a file's keys to a product's stock."""
 

@@ -54,7 +54,7 @@ SEND_SECONDS: Final = 30.0
 ANSWER_SECONDS: Final = 15.0
 
 
-class _Session(AiohttpSession):
+class Session(AiohttpSession):
     """aiogram waits a quarter of a second for TLS to end, also where there is none."""
 
     def check_response(
@@ -186,7 +186,7 @@ async def opened(
 
 def _bot(settings: Settings, stack: AsyncExitStack, seconds: float) -> Bot:
     server = TelegramAPIServer.from_base(settings.telegram_api_url)
-    session = _Session(api=server, timeout=seconds)
+    session = Session(api=server, timeout=seconds)
     stack.push_async_callback(session.close)
     defaults = DefaultBotProperties(parse_mode=ParseMode.HTML, link_preview_is_disabled=True)
     return Bot(settings.token(), session=session, default=defaults)

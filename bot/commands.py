@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bot.opening import now, storage_opened
 from bot.settings import Settings
+from domain.assortment import look_up
 from domain.exporting import export_keys, export_orders
 from domain.importing import Report, import_keys
 from storage.keyfiles import MAX_FILE_BYTES, open_key_file
@@ -75,6 +76,8 @@ async def export_table(
 ) -> None:
     async with storage_opened(settings) as stored:
         uow = stored.database.unit_of_work()
+        if sku is not None:
+            await look_up(uow, sku)  # before an older file is emptied
         with CsvSheet(file) as sheet:
             if table == "keys":
                 count = await export_keys(

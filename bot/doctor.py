@@ -10,13 +10,12 @@ import asyncpg
 import sqlalchemy as sa
 import typer
 from aiogram import Bot
-from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.exceptions import TelegramAPIError, TelegramUnauthorizedError
+from aiogram.exceptions import TelegramAPIError, TelegramNotFound, TelegramUnauthorizedError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import storage.redis
-from bot.app import epay
+from bot.app import Session, epay
 from bot.opening import now
 from bot.secret_key import master_key
 from bot.settings import BadSettings, Settings
@@ -59,7 +58,7 @@ async def _token(settings: Settings) -> str:
     async with _bot(settings) as bot:
         try:
             me = await bot.get_me()
-        except TelegramUnauthorizedError:
+        except (TelegramUnauthorizedError, TelegramNotFound):
             raise Wrong("Telegram refuses BOT_TOKEN; copy it once more from @BotFather") from None
         except TelegramAPIError as error:
             raise Wrong(f"Telegram does not answer ({type(error).__name__})") from None
@@ -110,6 +109,8 @@ async def _schema(settings: Settings, connection: AsyncConnection) -> str:
         await open_vault(connection, master_key(settings, shop_exists=True), now())
     except WrongSecretKey as error:
         raise Wrong(str(error)) from None
+    if found > schema.HEAD:
+        raise Wrong("it belongs to a later version of keystall; use that one")
     state = "up to date" if found == schema.HEAD else "brought up to date at the next start"
     return f"{name}, {state}, SECRET_KEY fits"
 
@@ -151,9 +152,7 @@ async def _epay(settings: Settings) -> str:
 
 @asynccontextmanager
 async def _bot(settings: Settings) -> AsyncIterator[Bot]:
-    session = AiohttpSession(
-        api=TelegramAPIServer.from_base(settings.telegram_api_url), timeout=10
-    )
+    session = Session(api=TelegramAPIServer.from_base(settings.telegram_api_url), timeout=10)
     try:
         yield Bot(settings.token(), session=session)
     finally:

@@ -21,10 +21,6 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class ShopOpen(BadSettings):
-    """Another process has this SQLite shop open."""
-
-
 @dataclass(frozen=True)
 class Storage:
     """The database and the vault, for programs that need no Telegram."""
@@ -60,7 +56,7 @@ def _hold(settings: Settings, stack: AsyncExitStack) -> sa.URL:
             "postgresql+asyncpg://user:password@host/database"
         ) from None
     except DatabaseInUse as error:
-        raise ShopOpen(
+        raise BadSettings(
             f"DATABASE_URL: another keystall serves {error}; SQLite takes one process. Stop it "
             "first, or move to PostgreSQL for several"
         ) from None
@@ -75,11 +71,22 @@ async def _open_vault(settings: Settings, engine: AsyncEngine) -> tuple[Vault, b
     try:
         await schema.upgrade(engine)
         async with engine.begin() as connection:
-            master = master_key(settings, shop_exists=await has_data_keys(connection))
+            master = _master_key(settings, shop_exists=await has_data_keys(connection))
             return await open_vault(connection, master, now()), master
     except WrongSecretKey as error:
         raise BadSettings(f"SECRET_KEY: {error}") from None
+    except schema.NewerDatabase:
+        raise BadSettings(
+            "DATABASE_URL: this database belongs to a later version of keystall; use that one"
+        ) from None
     except (OSError, sa.exc.DBAPIError) as error:
         raise DatabaseAway(type(error).__name__) from error
     except TypeError:
         raise BadSettings("DATABASE_URL: an option that its driver does not know") from None
+
+
+def _master_key(settings: Settings, *, shop_exists: bool) -> bytes:
+    try:
+        return master_key(settings, shop_exists=shop_exists)
+    except OSError as error:
+        raise BadSettings(f"DATA_DIR: {error.strerror} ({error.filename})") from None

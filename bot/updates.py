@@ -81,7 +81,7 @@ class Poller:
         waiting, pause = self._waiting[person], _FIRST_PAUSE
         try:
             while waiting:
-                if await handle(self._bot, self._dispatcher, waiting[0]):
+                if await self._handled(waiting[0]):
                     del self._in_hand[waiting.popleft().update_id]
                     pause = _FIRST_PAUSE
                 elif self._background.stopping.is_set():
@@ -92,6 +92,15 @@ class Poller:
         finally:
             del self._waiting[person]
             self._done.set()
+
+    async def _handled(self, update: Update) -> bool:
+        """The edge: what nobody expected is logged, and holds up no later update."""
+        try:
+            return await handle(self._bot, self._dispatcher, update)
+        except Exception:
+            metrics.updates.labels(outcome="failed").inc()
+            log.exception("update given up", update=update.update_id)
+            return True
 
     async def _settle(self) -> None:
         """Most updates are handled in a moment: give them that before asking again."""

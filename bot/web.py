@@ -165,8 +165,9 @@ class Probes:
 
     def _may_see_metrics(self, request: web.Request) -> bool:
         """By the connection's own address: what a proxy writes into headers can be forged."""
-        if self._metrics_token is not None:
-            given = request.headers.get("Authorization", "").encode(errors="replace")
+        authorization = request.headers.get("Authorization")
+        if self._metrics_token is not None and authorization is not None:
+            given = authorization.encode(errors="replace")
             return hmac.compare_digest(given, f"Bearer {self._metrics_token}".encode())
         try:
             address = ipaddress.ip_address(request.remote or "")

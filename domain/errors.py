@@ -129,10 +129,6 @@ class BatchUndone(DomainError):
     """The import was undone before."""
 
 
-class ImportBusy(DomainError):
-    """Another import into the same product is under way."""
-
-
 class BadUserId(DomainError):
     def __init__(self, text: str) -> None:
         super().__init__(f"{text!r} is no Telegram user id")

@@ -8,10 +8,10 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from domain.errors import BatchUndone
+from domain.errors import BatchUndone, DomainError
 from domain.messages import Note, Topic
 from domain.ports import AuditEntry, KeyLines, Progress, UnitOfWork, Vault
-from domain.stock import MAX_LINES, Batch, SealedKey, StockLevel, key_id
+from domain.stock import MAX_LINES, Batch, SealedKey, key_id
 from domain.transactions import retried
 
 # One transaction each: large enough for the index to be written in order, small enough to let
@@ -65,9 +65,23 @@ async def import_keys(
             await _add(uow, vault, report, chunk)
         except BatchUndone:
             break  # an admin has thought better of it
+        except DomainError:
+            await _give_up(uow, report, now)
+            raise
         await progress(report.read)
     await _finish(uow, report, now)
     return report
+
+
+@retried
+async def _give_up(uow: UnitOfWork, report: Report, now: datetime) -> None:
+    """What was stored before the failure is on sale: whoever imports hears of it, with an undo."""
+    report.batch.finished_at = now
+    async with uow:
+        await uow.stock.finish_batch(report.batch)
+        if report.batch.imported:
+            await uow.outbox.add(_cut_off(report.batch), now)
+        await uow.commit()
 
 
 @retried
@@ -167,30 +181,26 @@ async def report_cut_off(uow: UnitOfWork, *, now: datetime) -> int:
         for batch in batches:
             batch.finished_at = now
             await uow.stock.finish_batch(batch)
-            facts: dict[str, str | int] = {
-                "batch": batch.id,
-                "sku": batch.sku,
-                "file": batch.source,
-            }
-            await uow.outbox.add(Note(Topic.IMPORT, batch.created_by, facts=facts), now)
+            await uow.outbox.add(_cut_off(batch), now)
         await uow.commit()
     return len(batches)
+
+
+def _cut_off(batch: Batch) -> Note:
+    """To whoever began it; to all who tend the stock where that was the command line."""
+    facts: dict[str, str | int] = {"batch": batch.id, "sku": batch.sku, "file": batch.source}
+    return Note(Topic.IMPORT, batch.created_by or None, facts=facts)
 
 
 @retried
 async def watch_stock(uow: UnitOfWork, threshold: int, *, now: datetime) -> int:
     """Tell the admins of variants that crossed into low or sold out; once per crossing."""
     async with uow:
-        crossed = await uow.stock.levels(threshold)
-        for variant, title, level, left in crossed:
-            await uow.stock.set_level(variant.id, level)
-            if level is not StockLevel.OK:
-                facts: dict[str, str | int] = {
-                    "sku": variant.sku,
-                    "title": title,
-                    "level": level,
-                    "left": left,
-                }
-                await uow.outbox.add(Note(Topic.STOCK, facts=facts), now)
-        await uow.commit()
-    return len(crossed)
+        crossings = await uow.stock.crossings(threshold)
+        for crossing in crossings:
+            is_first = await uow.stock.cross(crossing)
+            if is_first and crossing.is_worse:
+                await uow.outbox.add(Note(Topic.STOCK, facts=crossing.facts), now)
+        if crossings:
+            await uow.commit()
+    return len(crossings)

@@ -118,10 +118,14 @@ class Payment:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A payment as it was written down; `adopted` when it was here before its order."""
+    """A payment as it was written down; `adopted` when it was here before its order.
+
+    Then the amount is the one that came, whatever the news of it says now.
+    """
 
     id: int
     adopted: bool
+    amount: Money
 
 
 class Capability(Flag):

@@ -13,7 +13,7 @@ from domain.messages import Delivery, DeliveryStatus, Note
 from domain.orders import Order, OrderStatus
 from domain.payments import Attempt, Checkout, Payment, PaymentEvent, Recorded, Refund
 from domain.secret import Secret
-from domain.stock import Batch, SealedKey, StockCount, StockLevel
+from domain.stock import Batch, Crossing, SealedKey, StockCount
 
 
 class Catalog(Protocol):
@@ -106,10 +106,12 @@ class Stock(Protocol):
         """The keys that an order was sold, in its sequence."""
 
     async def counts(self, sku: str | None = None) -> list[StockCount]: ...
-    async def levels(self, threshold: int) -> list[tuple[Variant, str, StockLevel, int]]:
-        """Variants whose stock crossed a line: title, the level it is at now, what is left."""
+    async def crossings(self, threshold: int) -> list[Crossing]:
+        """Variants whose stock is at another level than the owner was last told."""
 
-    async def set_level(self, variant_id: int, level: StockLevel) -> None: ...
+    async def cross(self, crossing: Crossing) -> bool:
+        """Keep the new level; False when somebody else was quicker."""
+
     async def add_batch(self, batch: Batch) -> None:
         """Gives it its id."""
 

@@ -97,6 +97,8 @@ async def _refund(
 ) -> list[Refund]:
     refunds = await _request(uow, providers, number, reason, choose, actor_id, now)
     for item in refunds:
+        if item.provider not in providers:  # requested, and its provider switched off since
+            raise NotRefundable
         await _give_back(uow, providers[item.provider], item, now)
     return refunds
 

@@ -1,6 +1,6 @@
 """The only way in which money enters the shop."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -63,6 +63,7 @@ async def settle(
             outcome = Outcome.UNKNOWN
         else:
             if recorded.adopted:  # it was held; now it is known what for
+                event = replace(event, amount=recorded.amount)
                 await uow.payments.reverse(recorded.id, order_id=found[0].id, now=now)
             taken = await _take(uow, *found, event, now)
             await _book(uow, *found, event, taken, recorded.id, now)

@@ -1,6 +1,5 @@
 """Card keys: their states, their batches, how many there are."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,17 +16,6 @@ class KeyStatus(StrEnum):
     EXPIRED = "expired"
     QUARANTINED = "quarantined"
 
-
-_K = KeyStatus
-KEY_TRANSITIONS: Final[Mapping[KeyStatus, frozenset[KeyStatus]]] = {
-    _K.AVAILABLE: frozenset({_K.RESERVED, _K.WITHDRAWN, _K.EXPIRED}),
-    _K.RESERVED: frozenset({_K.AVAILABLE, _K.SOLD}),
-    _K.SOLD: frozenset({_K.QUARANTINED}),
-    # A key that was taken back unsold may be imported anew; a sold one never.
-    _K.WITHDRAWN: frozenset({_K.AVAILABLE}),
-    _K.EXPIRED: frozenset(),
-    _K.QUARANTINED: frozenset(),
-}
 
 # A key's id is its batch's id and its line, so that keys sell in the order of their file
 # whatever the order of their insertion, and a batch is a range of ids.
@@ -78,6 +66,28 @@ class StockLevel(StrEnum):
     OK = "ok"
     LOW = "low"
     OUT = "out"
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A variant whose stock went over a line."""
+
+    variant_id: int
+    sku: str
+    title: str
+    before: StockLevel
+    level: StockLevel
+    left: int
+
+    @property
+    def is_worse(self) -> bool:
+        """Down, not up: a new delivery of keys is no reason for an alarm."""
+        order = list(StockLevel)
+        return order.index(self.level) > order.index(self.before)
+
+    @property
+    def facts(self) -> dict[str, str | int]:
+        return {"sku": self.sku, "title": self.title, "level": self.level, "left": self.left}
 
 
 @dataclass

@@ -163,9 +163,6 @@ _SENTENCES: Final[dict[type[Exception], _Sentence]] = {
     e.NoSuchKind: _no_such_kind,
     e.BatchNotFound: lambda _, t: t("There is no such import."),
     e.BatchUndone: lambda _, t: t("This import was undone before."),
-    e.ImportBusy: lambda _, t: t(
-        "Another import into this product is under way. Try again when it has ended."
-    ),
     e.UnreadableFile: _unreadable,
     e.BadUserId: lambda error, t: t(
         "“{text}” is no user id. It is a number; @userinfobot and the like tell it.",

@@ -17,14 +17,18 @@ from storage.rows import Row
 from storage.tables import attempts, ledger, payments
 
 
-def _record(insert: Any) -> ReturningInsert[int, bool]:  # either dialect's insert()
+def _record(insert: Any) -> ReturningInsert[int, bool, int, str]:  # either dialect's insert()
     """One statement: new, or one without an order that gets it now; no row when known."""
     statement = insert(payments)
-    found: ReturningInsert[int, bool] = statement.on_conflict_do_update(
+    found: ReturningInsert[int, bool, int, str] = statement.on_conflict_do_update(
         index_elements=["provider", "account", "external_id"],
-        set_={"order_id": statement.excluded.order_id, "adopted": True},
+        set_={
+            "order_id": statement.excluded.order_id,
+            "attempt_number": statement.excluded.attempt_number,
+            "adopted": True,
+        },
         where=sa.and_(payments.c.order_id.is_(None), statement.excluded.order_id.isnot(None)),
-    ).returning(payments.c.id, payments.c.adopted)
+    ).returning(payments.c.id, payments.c.adopted, payments.c.amount, payments.c.currency)
     return found
 
 
@@ -62,7 +66,9 @@ class SqlPayments:
         }
         statement = _RECORD[self._connection.dialect.name]
         row = (await self._connection.execute(statement, values)).first()
-        return Recorded(row.id, row.adopted) if row is not None else None
+        if row is None:
+            return None
+        return Recorded(row.id, row.adopted, Money(row.amount, row.currency))
 
     async def of_order(self, order_id: int) -> list[Payment]:
         rows = await self._connection.execute(_OF_ORDER, {"of_order": order_id})

@@ -8,10 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from domain.catalog import Variant
 from domain.errors import BatchNotFound, OutOfStock
-from domain.money import Money
-from domain.stock import LINE_BITS, Batch, SealedKey, StockCount, StockLevel
+from domain.stock import LINE_BITS, Batch, Crossing, SealedKey, StockCount, StockLevel
 from storage.key_insert import insert_keys
 from storage.rows import Row
 from storage.tables import card_keys, key_batches, orders, products, variants
@@ -134,7 +132,7 @@ class SqlStock:
             found[row.id] = _counted(known, row.status, row.amount)
         return list(found.values())
 
-    async def levels(self, threshold: int) -> list[tuple[Variant, str, StockLevel, int]]:
+    async def crossings(self, threshold: int) -> list[Crossing]:
         highest = await self._connection.scalar(sa.select(sa.func.max(products.c.low_stock)))
         free = (
             sa.select(card_keys.c.id)
@@ -157,15 +155,18 @@ class SqlStock:
         for row in await self._connection.execute(statement):
             level = _level(row.left, threshold if row.low_stock is None else row.low_stock)
             if level != row.stock_level:
-                price = Money(row.price, row.currency)
-                variant = Variant(row.id, row.product_id, row.sku, row.name, price, row.stars)
-                crossed.append((variant, _title(row.product, row.name), level, row.left))
+                title = _title(row.product, row.name)
+                before = StockLevel(row.stock_level)
+                crossed.append(Crossing(row.id, row.sku, title, before, level, row.left))
         return crossed
 
-    async def set_level(self, variant_id: int, level: StockLevel) -> None:
-        await self._connection.execute(
-            sa.update(variants).where(variants.c.id == variant_id).values(stock_level=level)
+    async def cross(self, crossing: Crossing) -> bool:
+        result = await self._connection.execute(
+            sa.update(variants)
+            .where(variants.c.id == crossing.variant_id, variants.c.stock_level == crossing.before)
+            .values(stock_level=crossing.level)
         )
+        return result.rowcount > 0
 
     async def add_batch(self, batch: Batch) -> None:
         insert = sa.insert(key_batches).returning(key_batches.c.id)

@@ -215,3 +215,14 @@ async def test_postings_must_balance(shop: Shop) -> None:
                 payment_id=1,
                 now=NOW,
             )
+
+
+async def test_held_money_counts_as_what_came_when_a_person_names_its_order(shop: Shop) -> None:
+    """Whoever confirms it names the order, not the amount."""
+    placed = await shop.places(await shop.buyer(), await shop.stocked())
+    stray = await shop.pays(placed, attempt_number="NOSUCH99", amount=Money(100, "USD"))
+    assert stray.outcome is Outcome.UNKNOWN
+    assert (await shop.pays(placed)).outcome is Outcome.UNDER
+    assert await balance(shop, HELD) == 100
+    assert await balance(shop, provider_account("till")) == -100
+    assert await shop.bought(placed) == []

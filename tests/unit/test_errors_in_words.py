@@ -34,7 +34,6 @@ CAUSED: list[e.DomainError] = [
     e.NotPermitted(),
     e.BatchNotFound(),
     e.BatchUndone(),
-    e.ImportBusy(),
     e.BadUserId("@ann"),
     *(e.UnreadableFile(reason) for reason in e.FileFault),
     e.ProviderUnavailable("stripe", "timeout"),
