@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2s
+from itertools import count
 from typing import Final
 
 import sqlalchemy as sa
@@ -56,16 +57,17 @@ class Vault:
 
     def _seal(self, variant_id: int, keys: Sequence[tuple[int, str]]) -> list[SealedKey]:
         version = max(self.ciphers)
-        encrypt = self.ciphers[version].encrypt
+        encrypt, fingerprint_key = self.ciphers[version].encrypt, self.fingerprint_key
+        owner = variant_id.to_bytes(8, "big")
         nonces = os.urandom(NONCE_BYTES * len(keys))
         sealed: dict[bytes, SealedKey] = {}
-        for nth, (key_id, key) in enumerate(keys):
-            mark = self.fingerprint(key)
-            if mark in sealed:
-                continue
-            nonce = nonces[nth * NONCE_BYTES : (nth + 1) * NONCE_BYTES]
-            text = encrypt(nonce, key.encode(), _binding(variant_id, mark))
-            sealed[mark] = SealedKey(key_id, variant_id, mark, nonce + text, version)
+        for start, (key_id, key) in zip(count(0, NONCE_BYTES), keys, strict=False):
+            text = key.encode()
+            mark = blake2s(text, digest_size=FINGERPRINT_BYTES, key=fingerprint_key).digest()
+            if mark not in sealed:
+                nonce = nonces[start : start + NONCE_BYTES]
+                hidden = nonce + encrypt(nonce, text, owner + mark)
+                sealed[mark] = SealedKey(key_id, variant_id, mark, hidden, version)
         return [sealed[mark] for mark in sorted(sealed)]
 
 
