@@ -13,7 +13,6 @@ from domain.errors import (
     NotSent,
     OrderNotFound,
     SlowDown,
-    TamperedKey,
     TelegramAway,
     TelegramUnreachable,
     TokenRevoked,
@@ -110,8 +109,6 @@ async def deliver(
         return
     try:
         await _send(uow, vault, messenger, delivery, lambda: clock() + rules.lease)
-    except TamperedKey as error:  # no try will open it
-        await _give_up(uow, delivery, type(error).__name__, clock())
     except NotSent as error:
         await _not_sent(uow, delivery, error, rules, clock())
         if isinstance(error, TokenRevoked | TelegramUnreachable):

@@ -11,7 +11,7 @@ from typing import Final
 from domain.errors import BatchUndone, DomainError
 from domain.messages import Note, Topic
 from domain.ports import AuditEntry, KeyLines, Progress, UnitOfWork, Vault
-from domain.stock import MAX_LINES, Batch, SealedKey, key_id
+from domain.stock import MAX_LINES, Batch, SealedKey, StockLevel, key_id
 from domain.transactions import retried
 
 # One transaction each: large enough for the index to be written in order, small enough to let
@@ -199,7 +199,7 @@ async def watch_stock(uow: UnitOfWork, threshold: int, *, now: datetime) -> int:
         crossings = await uow.stock.crossings(threshold)
         for crossing in crossings:
             is_first = await uow.stock.cross(crossing)
-            if is_first and crossing.is_worse:
+            if is_first and crossing.level is not StockLevel.OK:
                 await uow.outbox.add(Note(Topic.STOCK, facts=crossing.facts), now)
         if crossings:
             await uow.commit()

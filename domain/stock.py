@@ -80,12 +80,6 @@ class Crossing:
     left: int
 
     @property
-    def is_worse(self) -> bool:
-        """Down, not up: a new delivery of keys is no reason for an alarm."""
-        order = list(StockLevel)
-        return order.index(self.level) > order.index(self.before)
-
-    @property
     def facts(self) -> dict[str, str | int]:
         return {"sku": self.sku, "title": self.title, "level": self.level, "left": self.left}
 

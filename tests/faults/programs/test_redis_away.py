@@ -7,7 +7,7 @@ from tests.faults.line import line_to
 from tests.faults.scene import BUYER, Scene
 from tests.people import Chat
 
-PATIENCE = 5.0  # seconds that a press may take without Redis
+PATIENCE = 20.0  # seconds that a press may take without Redis, on a busy machine
 
 
 async def test_f56_selling_goes_on_without_redis(scene: Scene, redis_url: str) -> None:
@@ -21,11 +21,11 @@ async def test_f56_selling_goes_on_without_redis(scene: Scene, redis_url: str) -
             assert (response.status, await response.text()) == (503, "not ready: redis\n")
         began = time.monotonic()
         await buyer.presses("EPay")
-        await buyer.reads("Held for you until")
+        await buyer.reads("Held for you until", timeout=PATIENCE)
         assert time.monotonic() - began < PATIENCE
         await pays_and_gets_the_key(scene, buyer)
         await buyer.says("/orders")
-        await buyer.reads("order")
+        await buyer.reads("order", timeout=PATIENCE)
         line.comes_back()
         await opens_the_preview(buyer)
         await program.kill()
