@@ -10,7 +10,6 @@ import structlog
 from aiogram.exceptions import TelegramAPIError, TelegramNotFound, TelegramUnauthorizedError
 from aiohttp import web
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 import storage.redis
 from bot.app import App, opened
@@ -141,5 +140,5 @@ async def _hear(app: App, redis: Redis) -> None:
             app.bell.ring()
             if app.background.stopping.is_set():
                 return
-    except RedisError:
+    except storage.redis.AWAY:
         await app.background.pause(1)

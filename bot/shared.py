@@ -9,11 +9,10 @@ from aiogram.fsm.state import State
 from aiogram.fsm.storage.base import DefaultKeyBuilder, StateType, StorageKey
 from aiogram.fsm.storage.redis import RedisStorage
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from bot.pace import CHAT_BURST, OVER_ALL, LocalPace
 from bot.throttle import A_SECOND, BURST, TOLD_A_SECOND, LocalThrottle
-from storage.redis import PREFIX, Buckets
+from storage.redis import AWAY, PREFIX, Buckets
 
 log = structlog.get_logger(__name__)
 _DIALOG_SECONDS: Final = 24 * 3600
@@ -34,7 +33,7 @@ class SharedPace:
             bot = await self._buckets.take(
                 "pace", burst=OVER_ALL / 10, a_second=OVER_ALL, queue=True
             )
-        except RedisError:
+        except AWAY:
             await self._own.wait(chat_id)
         else:
             await asyncio.sleep(max(chat, bot))
@@ -48,13 +47,13 @@ class SharedThrottle:
     async def allows(self, person_id: int) -> bool:
         try:
             return await self._take(f"throttle:{person_id}", BURST, A_SECOND)
-        except RedisError:
+        except AWAY:
             return await self._own.allows(person_id)
 
     async def tells(self, person_id: int) -> bool:
         try:
             return await self._take(f"told:{person_id}", 1, TOLD_A_SECOND)
-        except RedisError:
+        except AWAY:
             return await self._own.tells(person_id)
 
     async def _take(self, name: str, burst: float, a_second: float) -> bool:
@@ -74,25 +73,25 @@ class Dialogs(RedisStorage):
     async def set_state(self, key: StorageKey, state: StateType = None) -> None:
         try:
             await super().set_state(key, state)
-        except RedisError:
+        except AWAY:
             log.warning("dialog lost: Redis does not answer", state=_name(state))
 
     async def get_state(self, key: StorageKey) -> str | None:
         try:
             return await super().get_state(key)
-        except RedisError:
+        except AWAY:
             return None
 
     async def set_data(self, key: StorageKey, data: Mapping[str, Any]) -> None:
         try:
             await super().set_data(key, data)
-        except RedisError:
+        except AWAY:
             log.warning("dialog lost: Redis does not answer")
 
     async def get_data(self, key: StorageKey) -> dict[str, Any]:
         try:
             return await super().get_data(key)
-        except RedisError:
+        except AWAY:
             return {}
 
 

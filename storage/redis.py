@@ -8,6 +8,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 PREFIX: Final = "keystall"
+# What a client raises for a Redis that is not there; uvloop has a word of its own for a line that
+# was closed in mid-command.
+AWAY: Final = (RedisError, OSError, RuntimeError)
 _CHANNEL: Final = f"{PREFIX}:outbox"
 
 # A token bucket: KEYS[1] bucket; ARGV burst, tokens a second, whether to queue. Returns the
@@ -51,7 +54,7 @@ class Buckets:
 
 async def ring(redis: Redis) -> None:
     """Tell the workers of every process that the outbox has filled."""
-    with contextlib.suppress(RedisError):
+    with contextlib.suppress(*AWAY):
         await redis.publish(_CHANNEL, b"1")
 
 
@@ -67,5 +70,5 @@ async def rings(redis: Redis) -> AsyncIterator[None]:
 async def answers(redis: Redis) -> bool:
     try:
         return await redis.echo(PREFIX) is not None
-    except RedisError:
+    except AWAY:
         return False
