@@ -60,15 +60,15 @@ async def import_keys(
     """
     report = Report(await _begin(uow, sku, name, actor_id, now))
     lines = iter(source.lines())
-    while chunk := await asyncio.to_thread(lambda: list(islice(lines, CHUNK))):
-        try:
+    try:
+        while chunk := await asyncio.to_thread(lambda: list(islice(lines, CHUNK))):
             await _add(uow, vault, report, chunk)
-        except BatchUndone:
-            break  # an admin has thought better of it
-        except DomainError:
-            await _give_up(uow, report, now)
-            raise
-        await progress(report.read)
+            await progress(report.read)
+    except BatchUndone:
+        pass  # an admin has thought better of it
+    except DomainError:
+        await _give_up(uow, report, now)
+        raise
     await _finish(uow, report, now)
     return report
 

@@ -269,3 +269,13 @@ async def test_a_rolled_back_request_is_written_down_again(shop: Shop) -> None:
     )
     assert len(shop.till.refunded) == 1
     assert await balances(shop) == {}
+
+
+async def test_a_refund_whose_provider_was_switched_off_is_not_forgotten(shop: Shop) -> None:
+    placed = await shop.sold(await shop.stocked())
+    with pytest.raises(ProviderUnavailable):
+        await refund(shop, placed, failing(AWAY))
+    number = placed.order.number
+    with pytest.raises(NotRefundable):
+        await refunding.refund(shop.uow(), {}, number, "", actor_id=ADMIN, now=NOW)
+    assert (await shop.order(placed)).status is OrderStatus.REFUNDING
