@@ -66,7 +66,7 @@ class Background:
     async def unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
         """The work's result, or None when the stop came first: for waiting that may be cut."""
         task = asyncio.create_task(work)  # noqa: TID251 - this is the place
-        stop = asyncio.create_task(self.stopping.wait())  # noqa: TID251
+        stop = asyncio.create_task(self.stopping.wait())  # noqa: TID251 - as above
         try:
             await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
             return task.result() if task.done() else None

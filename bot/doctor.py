@@ -28,7 +28,9 @@ from storage.vault import has_data_keys, open_vault
 
 Check = Callable[[Settings], Awaitable[str]]
 # An order that no platform knows: asking for it tells whether it answers.
-_NO_ATTEMPT: Final = Attempt("000000000000", "epay", "", False, Money(0, "CNY"), now())  # noqa: FBT003
+_NO_ATTEMPT: Final = Attempt(
+    "000000000000", "epay", "", live=False, amount=Money(0, "CNY"), created_at=now()
+)
 
 
 class Wrong(Exception):
@@ -87,7 +89,7 @@ async def _database(settings: Settings) -> str:
         url = read_url(settings.database_url)
     except BadDatabaseUrl:
         raise Wrong("DATABASE_URL is neither sqlite+aiosqlite:///… nor postgresql://…") from None
-    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():  # noqa: ASYNC240
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():  # noqa: ASYNC240 - nothing else runs
         return f"{url.database} is made at the first start"
     engine = create_engine(url, pool_size=1)
     try:

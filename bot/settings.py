@@ -209,6 +209,7 @@ def load(**changes: Any) -> Settings:  # values of any setting's type
     """Raises `BadSettings` naming the first setting that is wrong."""
     file = changes.get("_env_file", _ENV_FILE)
     try:
+        # pydantic's own argument, which its mypy plugin alone knows.
         changes.setdefault("epay", EPaySettings(_env_file=file))  # type: ignore[call-arg]
         return Settings(**changes)
     except ValidationError as error:
