@@ -52,6 +52,25 @@ async def appoint(
 
 
 @retried
+async def ban(
+    uow: UnitOfWork, user_id: int, *, banned: bool, actor_id: int, now: datetime
+) -> Customer | None:
+    """Let somebody buy no more, or again; None for somebody who was never here."""
+    async with uow:
+        customer = await uow.customers.get(user_id)
+        if customer is None:
+            return None
+        before = {"banned": int(customer.banned)}
+        customer.banned = banned
+        await uow.customers.save(customer)
+        after = {"banned": int(banned)}
+        action = "ban" if banned else "unban"
+        await uow.audit.add(AuditEntry(now, actor_id, action, str(user_id), before, after))
+        await uow.commit()
+    return customer
+
+
+@retried
 async def audit(uow: UnitOfWork, *, page: int = 0) -> Page[AuditEntry]:
     """Newest first."""
     async with uow:

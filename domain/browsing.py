@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from domain import wallet
 from domain.catalog import NO_CATEGORY, Category, Offer, Page
 from domain.errors import OutOfStock
 from domain.money import Money
-from domain.orders import OrderLine, total
+from domain.orders import Bill, OrderLine
 from domain.payments import PaymentProvider
 from domain.ports import UnitOfWork
+from domain.pricing import Quote, Rates, quotes
 from domain.transactions import retried
 
 PAGE_SIZE: Final = 8
@@ -65,26 +67,36 @@ async def look_at(uow: UnitOfWork, variant_id: int) -> list[Offer]:
 
 @dataclass(frozen=True)
 class Preview:
-    """What an order would be, and by which methods it could be paid."""
+    """What an order would be, what each method would ask for it, and what the buyer's balance
+    holds in its currency.
+    """
 
     offer: Offer
     line: OrderLine
-    methods: list[PaymentProvider]
+    quotes: list[Quote]
+    balance: Money
 
     @property
-    def total(self) -> Money:
-        return total([self.line])
+    def bill(self) -> Bill:
+        return Bill([self.line], self.line.total)
 
 
 @retried
 async def preview(
-    uow: UnitOfWork, providers: Sequence[PaymentProvider], *, variant_id: int, quantity: int
+    uow: UnitOfWork,
+    providers: Sequence[PaymentProvider],
+    rates: Rates,
+    *,
+    buyer_id: int,
+    variant_id: int,
+    quantity: int,
 ) -> Preview:
     """Raises `ProductNotFound`, `BadQuantity`, `OutOfStock`."""
     async with uow:
         offer = await uow.catalog.offer(variant_id)
+        line = OrderLine.of(offer.variant, offer.title, quantity)
+        held = await wallet.balance(uow, buyer_id, line.unit_price.currency)
     offer.product.check_quantity(quantity)
     if offer.left_count < quantity:
         raise OutOfStock(variant_id, offer.left_count)
-    line = OrderLine.of(offer.variant, offer.title, quantity)
-    return Preview(offer, line, [p for p in providers if p.quote([line]) is not None])
+    return Preview(offer, line, quotes(providers, Bill([line], line.total), rates), held)

@@ -58,12 +58,17 @@ class Variant:
     sku: str
     name: str
     price: Money
-    stars: int | None = None
+    # The price list: what it costs in other currencies, Telegram Stars among them; minor units.
+    prices: dict[str, int] = field(default_factory=dict)
 
     @property
-    def stars_price(self) -> Money | None:
+    def stars(self) -> int | None:
         """The price in Telegram Stars where the owner has set one."""
-        return Money(self.stars, STARS) if self.stars is not None else None
+        return self.prices.get(STARS)
+
+    def listed_price(self, currency: str) -> Money | None:
+        """What the list says; None where it says nothing."""
+        return Money(self.prices[currency], currency) if currency in self.prices else None
 
 
 @dataclass

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
+from domain import fulfilment, wallet
 from domain.catalog import title
 from domain.errors import (
-    Banned,
     MethodUnavailable,
     OrderNotFound,
+    PaymentUnderWay,
     PriceChanged,
     ProviderRejected,
     ProviderUnavailable,
@@ -16,11 +18,23 @@ from domain.errors import (
 )
 from domain.messages import Note, Topic
 from domain.money import Money
+from domain.order_kinds import kind_of
 from domain.orders import Order, OrderLine, OrderStatus, new_number, total
-from domain.payments import Attempt, AttemptStatus, Checkout, NewAttempt, PaymentProvider
+from domain.payments import (
+    Attempt,
+    AttemptStatus,
+    Capability,
+    Checkout,
+    NewAttempt,
+    PaymentProvider,
+)
 from domain.ports import UnitOfWork
+from domain.pricing import quote
 from domain.rules import Rules
 from domain.transactions import retried
+
+FIRST_POLL: Final = timedelta(seconds=30)  # the provider is asked, should no callback come
+TOP_UP_TITLE: Final = "Balance top-up"  # what a provider shows of it
 
 
 @dataclass(frozen=True)
@@ -56,23 +70,38 @@ async def place_order(
     `MethodUnavailable`, `Banned`.
     """
     async with uow:
-        await _lock_buyer(uow, request.buyer_id)
-        known = await uow.orders.pending_or_requested(request.buyer_id, request.id)
-        for order in known:
-            if order.request_id == request.id:
-                attempts = await uow.attempts.of_order(order.id)
-                return order, attempts[-1], False
-        if len(known) >= rules.max_pending:
-            raise TooManyPending(rules.max_pending, [order.number for order in known])
-        order = await _new_order(uow, request, rules, now)
-        attempt = _open_attempt(order, provider, 1, now)
-        await uow.orders.add(order)
-        for line in order.lines:
-            await uow.stock.reserve(order.id, line.variant_id, line.quantity)
-        attempt.order_id = order.id
-        await uow.attempts.add(attempt)
+        known = await asked_before(uow, request.buyer_id, request.id, rules)
+        if known is not None:
+            attempts = await uow.attempts.of_order(known.id)
+            return known, attempts[-1], False
+        order = await new_order(uow, request, rules, now)
+        attempt = open_attempt(order, provider, rules, 1, now)
+        await add_order(uow, order, attempt)
         await uow.commit()
     return order, attempt, True
+
+
+async def asked_before(
+    uow: UnitOfWork, buyer_id: int, request_id: str, rules: Rules
+) -> Order | None:
+    """The order that this very request made. Raises `TooManyPending` and `Banned`."""
+    await wallet.hold(uow, buyer_id)  # one checkout at a time: the cap is counted under it
+    known = await uow.orders.pending_or_requested(buyer_id, request_id)
+    for order in known:
+        if order.request_id == request_id:
+            return order
+    if len(known) >= rules.max_pending:
+        raise TooManyPending(rules.max_pending, [order.number for order in known])
+    return None
+
+
+async def add_order(uow: UnitOfWork, order: Order, attempt: Attempt | None) -> None:
+    """Store it, with what it promises reserved. Raises `OutOfStock`."""
+    await uow.orders.add(order)
+    await kind_of(order).reserve(uow, order)
+    if attempt is not None:
+        attempt.order_id = order.id
+        await uow.attempts.add(attempt)
 
 
 async def buy(
@@ -83,46 +112,57 @@ async def buy(
     if not is_new:  # pressed twice, or the answer to the first press was lost
         if not order.is_pending:
             return Placed(order, attempt)
-        return await pay_with(uow, provider, order.number, request.buyer_id, now=now)
-    return await _start(uow, provider, order, attempt)
+        return await pay_with(uow, provider, order.number, request.buyer_id, rules, now=now)
+    return await start(uow, provider, order, attempt)
 
 
 async def pay_with(
-    uow: UnitOfWork, provider: PaymentProvider, number: str, buyer_id: int, *, now: datetime
+    uow: UnitOfWork,
+    provider: PaymentProvider,
+    number: str,
+    buyer_id: int,
+    rules: Rules,
+    *,
+    now: datetime,
 ) -> Placed:
     """Pay a pending order by this method, whichever it was placed with.
 
     Raises `OrderNotFound`, `OrderExpired`, `OrderClosed`, `MethodUnavailable`.
     """
-    order, attempt = await _attempt_by(uow, provider, number, buyer_id, now)
-    if attempt.checkout is not None:
+    order, attempt = await _attempt_by(uow, provider, number, buyer_id, rules, now)
+    if attempt.checkout is not None and not attempt.checkout.has_ended(now):
         return Placed(order, attempt)
-    return await _start(uow, provider, order, attempt)
+    return await start(uow, provider, order, attempt)
 
 
 @retried
-async def cancel(uow: UnitOfWork, number: str, buyer_id: int) -> Order:
-    """Give the keys back. Raises `OrderNotFound` and `OrderClosed`."""
+async def cancel(uow: UnitOfWork, number: str, buyer_id: int, *, now: datetime) -> Order:
+    """Give the keys back. Raises `OrderNotFound`, `OrderClosed` and `PaymentUnderWay`."""
     async with uow:
-        order = await _own(uow, number, buyer_id)
+        order = await own_order(uow, number, buyer_id)
         if order.status is OrderStatus.CANCELLED:
             return order
         if order.status is not OrderStatus.PENDING:
             order.check_payable(order.reserved_until)
+        if any(attempt.is_confirming for attempt in await uow.attempts.of_order(order.id)):
+            raise PaymentUnderWay
         order.cancel()
-        await _give_back(uow, order)
+        await fulfilment.release(uow, order, now)
         await uow.commit()
     return order
 
 
 @retried
-async def expire_due(uow: UnitOfWork, *, now: datetime, limit: int = 100) -> int:
-    """Release what was reserved for too long; how many orders that were."""
+async def expire_due(uow: UnitOfWork, rules: Rules, *, now: datetime, limit: int = 100) -> int:
+    """Release what was reserved for too long; how many orders that were.
+
+    An order whose provider has yet to say whether it was paid waits for that, within bounds.
+    """
     async with uow:
-        orders = await uow.orders.lock_overdue(now, limit=limit)
+        orders = await uow.orders.lock_overdue(now, now - rules.close_grace, limit=limit)
         for order in orders:
             order.expire()
-            await _give_back(uow, order)
+            await fulfilment.release(uow, order, now)
             await uow.outbox.add(Note(Topic.ORDER, order.buyer_id, order.id), now)
         if orders:
             await uow.commit()
@@ -152,6 +192,24 @@ async def approve(
 
 
 @retried
+async def may_ship(uow: UnitOfWork, attempt_number: str, payer_id: int, *, now: datetime) -> None:
+    """Telegram asks where an order may go before it is paid. Raises as `approve`."""
+    async with uow:
+        attempt = await uow.attempts.by_number(attempt_number)
+        if attempt is None or attempt.buyer_id != payer_id:
+            raise OrderNotFound
+        (await uow.orders.get(attempt.order_id)).check_payable(now)
+
+
+@retried
+async def order_number_of(uow: UnitOfWork, attempt_number: str, buyer_id: int) -> str | None:
+    """The buyer's own order behind an attempt."""
+    async with uow:
+        attempt = await uow.attempts.by_number(attempt_number)
+    return attempt.order_number if attempt is not None and attempt.buyer_id == buyer_id else None
+
+
+@retried
 async def show(uow: UnitOfWork, number: str, buyer_id: int) -> Placed:
     """A buyer's own order with its newest attempt. Raises `OrderNotFound`."""
     async with uow:
@@ -172,14 +230,8 @@ async def remember_message(uow: UnitOfWork, number: str, message_id: int) -> Non
         await uow.commit()
 
 
-async def _lock_buyer(uow: UnitOfWork, buyer_id: int) -> None:
-    """One checkout at a time for each buyer: the cap on pending orders counts under it."""
-    customer = await uow.customers.lock(buyer_id)
-    if customer is None or customer.banned:
-        raise Banned
-
-
-async def _new_order(uow: UnitOfWork, request: Request, rules: Rules, now: datetime) -> Order:
+async def new_order(uow: UnitOfWork, request: Request, rules: Rules, now: datetime) -> Order:
+    """Raises `ProductNotFound`, `BadQuantity`, and `PriceChanged` if it costs another sum."""
     product, variant = await uow.catalog.on_sale(request.variant_id)
     product.check_quantity(request.quantity)
     lines = (OrderLine.of(variant, title(product, variant), request.quantity),)
@@ -196,10 +248,14 @@ async def _new_order(uow: UnitOfWork, request: Request, rules: Rules, now: datet
     )
 
 
-def _open_attempt(order: Order, provider: PaymentProvider, nth: int, now: datetime) -> Attempt:
-    amount = provider.quote(order.lines)
+def open_attempt(
+    order: Order, provider: PaymentProvider, rules: Rules, nth: int, now: datetime
+) -> Attempt:
+    """Raises `MethodUnavailable` where the method cannot take the order."""
+    amount = quote(provider, order.bill, rules.rates)
     if amount is None:
         raise MethodUnavailable(provider.code)
+    asks = Capability.QUERY in provider.capabilities
     return Attempt(
         number=f"{order.number}{nth:02}",
         provider=provider.code,
@@ -210,31 +266,38 @@ def _open_attempt(order: Order, provider: PaymentProvider, nth: int, now: dateti
         order_id=order.id,
         order_number=order.number,
         buyer_id=order.buyer_id,
+        from_balance=order.from_balance,
+        poll_at=now + FIRST_POLL if asks else None,
     )
 
 
 @retried
 async def _attempt_by(
-    uow: UnitOfWork, provider: PaymentProvider, number: str, buyer_id: int, now: datetime
+    uow: UnitOfWork,
+    provider: PaymentProvider,
+    number: str,
+    buyer_id: int,
+    rules: Rules,
+    now: datetime,
 ) -> tuple[Order, Attempt]:
     async with uow:
-        order = await _own(uow, number, buyer_id)
+        order = await own_order(uow, number, buyer_id)
         order.check_payable(now)
         attempts = await uow.attempts.of_order(order.id)
         for attempt in attempts:
             if attempt.provider == provider.code and attempt.status is AttemptStatus.OPEN:
                 return order, attempt
-        attempt = _open_attempt(order, provider, len(attempts) + 1, now)
+        attempt = open_attempt(order, provider, rules, len(attempts) + 1, now)
         await uow.attempts.add(attempt)
         await uow.commit()
     return order, attempt
 
 
-async def _start(
+async def start(
     uow: UnitOfWork, provider: PaymentProvider, order: Order, attempt: Attempt
 ) -> Placed:
     """Ask the provider, outside any transaction: it may take seconds, and much may happen."""
-    title = ", ".join(line.title for line in order.lines)
+    title = ", ".join(line.title for line in order.lines) or TOP_UP_TITLE
     try:
         checkout = await provider.create(NewAttempt(attempt, title, order.reserved_until))
     except ProviderUnavailable:
@@ -263,17 +326,12 @@ async def _fail(uow: UnitOfWork, attempt: Attempt) -> Order:
     return order
 
 
-async def _own(uow: UnitOfWork, number: str, buyer_id: int) -> Order:
+async def own_order(uow: UnitOfWork, number: str, buyer_id: int) -> Order:
+    """Locked. Raises `OrderNotFound`, for somebody else's too."""
     order = await uow.orders.by_number(number, lock=True)
     if order.buyer_id != buyer_id:
         raise OrderNotFound
     return order
-
-
-async def _give_back(uow: UnitOfWork, order: Order) -> None:
-    await uow.stock.release(order.id)
-    await uow.attempts.close(order.id)
-    await uow.orders.save(order)
 
 
 def provider_named(providers: Mapping[str, PaymentProvider], code: str) -> PaymentProvider:

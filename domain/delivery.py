@@ -1,7 +1,7 @@
 """Sending what the outbox holds: at least once, the same each time, never lost."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol, TypeAlias, TypeVar
@@ -22,11 +22,20 @@ from domain.orders import Order, OrderException, OrderStatus
 from domain.payments import Attempt
 from domain.ports import UnitOfWork, Vault
 from domain.preferences import shut_out
+from domain.remedies import Remedy
 from domain.rules import Rules
 from domain.stock import CardKey
 from domain.transactions import retried
 
-_CONCERNS: Final = {Topic.STOCK: Permission.STOCK, Topic.IMPORT: Permission.STOCK}
+_CONCERNS: Final = {
+    Topic.STOCK: Permission.STOCK,
+    Topic.IMPORT: Permission.STOCK,
+    Topic.SETTLED: Permission.MONEY,
+    Topic.RETURNED: Permission.MONEY,
+    Topic.PROVIDER: Permission.MONEY,
+    Topic.REPORT: Permission.MONEY,
+}
+_OF_ORDER: Final = frozenset({Topic.GOODS, Topic.ORDER, Topic.BALANCE})
 LONGEST_PAUSE: Final = timedelta(minutes=30)
 OUTAGE_PAUSE: Final = timedelta(seconds=5)
 PUT_OFF: Final = timedelta(minutes=1)
@@ -47,6 +56,7 @@ class OrderUpdate:
 
     order: Order
     attempt: Attempt | None
+    claims: Sequence[str]  # where the buyer collects refunds
     reader: Customer
 
 
@@ -59,7 +69,16 @@ class Alert:
     reader: Customer
 
 
-Outgoing: TypeAlias = HandOver | OrderUpdate | Alert
+@dataclass(frozen=True)
+class MoneyNotice:
+    """What became of a buyer's money that did not go the usual way."""
+
+    order: Order
+    facts: Mapping[str, str | int]
+    reader: Customer
+
+
+Outgoing: TypeAlias = HandOver | OrderUpdate | MoneyNotice | Alert
 
 
 Part = TypeVar("Part")  # one message as the chat knows it, ready to be sent
@@ -105,7 +124,7 @@ async def deliver(
     """
     if delivery.attempt_count > rules.delivery_attempts:
         # Claimed again and again without an outcome: it takes its worker down each time.
-        await _give_up(uow, delivery, "no outcome", clock())
+        await _give_up(uow, delivery, "no outcome", rules, clock())
         return
     try:
         await _send(uow, vault, messenger, delivery, lambda: clock() + rules.lease)
@@ -131,7 +150,7 @@ async def _not_sent(
     elif isinstance(error, TelegramAway) and delivery.attempt_count < rules.delivery_attempts:
         await _again(uow, delivery, now + pause(delivery.attempt_count), error, counted=True)
     else:
-        await _give_up(uow, delivery, type(error).__name__, now)
+        await _give_up(uow, delivery, type(error).__name__, rules, now)
     if delivery.attempt_count == 1 and delivery.note.topic is Topic.GOODS:
         await _show_paid(uow, delivery.note, now)
     if isinstance(error, BlockedByBuyer) and delivery.note.chat_id is not None:
@@ -193,14 +212,19 @@ async def _load(uow: UnitOfWork, vault: Vault, delivery: Delivery) -> Outgoing |
             return None
         order = await uow.orders.get(note.order_id) if note.order_id else None
         reader = await uow.customers.get(note.chat_id) or Customer(note.chat_id, "")
-        if order is None or note.topic in {Topic.REVIEW, Topic.PAYMENT}:
+        if order is None or note.topic not in _OF_ORDER:
             return Alert(note, order, reader)
+        if note.topic is Topic.BALANCE:
+            return MoneyNotice(order, note.facts, reader)
         if note.topic is Topic.GOODS:
             if order.status is OrderStatus.REFUNDING:
                 raise NotNow  # the refund may yet fail
-            return await _hand_over(uow, vault, order, reader) if order.is_paid else None
+            waits = order.exception is OrderException.SHORT
+            may = order.is_paid and not waits
+            return await _hand_over(uow, vault, order, reader) if may else None
         attempts = await uow.attempts.of_order(order.id)
-        return OrderUpdate(order, attempts[-1] if attempts else None, reader)
+        claims = [r.claim for r in await uow.refunds.of_order(order.id) if r.claim]
+        return OrderUpdate(order, attempts[-1] if attempts else None, claims, reader)
 
 
 async def _to_every_admin(uow: UnitOfWork, delivery: Delivery) -> None:
@@ -233,6 +257,8 @@ async def _done(uow: UnitOfWork, delivery: Delivery, now: datetime) -> None:
 
 
 async def _mark_delivered(uow: UnitOfWork, order: Order, now: datetime) -> None:
+    if order.exception is OrderException.SHORT:
+        return  # there was nothing to hand over yet
     if order.status is OrderStatus.PAID:
         order.mark_delivered()
     if order.exception is OrderException.UNDELIVERABLE:
@@ -253,8 +279,14 @@ async def _again(
 
 
 @retried
-async def _give_up(uow: UnitOfWork, delivery: Delivery, error: str, now: datetime) -> None:
-    """Set the row aside; goods that do not arrive go before a person."""
+async def _give_up(
+    uow: UnitOfWork, delivery: Delivery, error: str, rules: Rules, now: datetime
+) -> None:
+    """Set the row aside; goods that do not arrive go before a person.
+
+    Nobody is told of a buyer who has blocked the bot where the rule says to wait for them.
+    """
+    waits = rules.remedies.undeliverable is Remedy.WAIT and error == BlockedByBuyer.__name__
     note = delivery.note
     async with uow:
         ours = await uow.outbox.fail(delivery, error)
@@ -267,7 +299,8 @@ async def _give_up(uow: UnitOfWork, delivery: Delivery, error: str, now: datetim
                 "why": OrderException.UNDELIVERABLE,
                 "error": error,
             }
-            await uow.outbox.add(Note(Topic.REVIEW, order_id=order.id, facts=facts), now)
+            if not waits:
+                await uow.outbox.add(Note(Topic.REVIEW, order_id=order.id, facts=facts), now)
         await uow.commit()
 
 

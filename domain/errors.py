@@ -2,6 +2,10 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from domain.money import Money
 
 
 class DomainError(Exception):
@@ -181,7 +185,27 @@ class ProviderRejected(DomainError):
 
 
 class NotRefundable(DomainError):
-    """Nothing was paid, it was refunded before, or the provider cannot give it back."""
+    """There is not so much to give back."""
+
+
+class BalanceTooLow(DomainError):
+    """The customer's balance does not hold what is to be taken from it."""
+
+
+class TopUpOutOfBounds(DomainError):
+    """Less, or more, than the shop lets a buyer put on their balance at once."""
+
+    def __init__(self, least: "Money", most: "Money") -> None:
+        super().__init__(f"from {least} to {most}")
+        self.least, self.most = least, most
+
+
+class PaymentUnderWay(DomainError):
+    """Money for the order is on its way: it cannot be left now."""
+
+
+class NotPaidYet(DomainError):
+    """The provider knows of no payment so far."""
 
 
 # --- Messages -------------------------------------------------------------------------------

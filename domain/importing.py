@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Final
 
 from domain.errors import BatchUndone, DomainError
+from domain.filling import fill_waiting
 from domain.messages import Note, Topic
 from domain.ports import AuditEntry, KeyLines, Progress, UnitOfWork, Vault
 from domain.stock import MAX_LINES, Batch, SealedKey, StockLevel, key_id
@@ -62,7 +63,7 @@ async def import_keys(
     lines = iter(source.lines())
     try:
         while chunk := await asyncio.to_thread(lambda: list(islice(lines, CHUNK))):
-            await _add(uow, vault, report, chunk)
+            await _add(uow, vault, report, chunk, now)
             await progress(report.read)
     except BatchUndone:
         pass  # an admin has thought better of it
@@ -95,14 +96,18 @@ async def _begin(uow: UnitOfWork, sku: str, name: str, actor_id: int, now: datet
 
 
 async def _add(
-    uow: UnitOfWork, vault: Vault, report: Report, chunk: Sequence[tuple[int, str | None]]
+    uow: UnitOfWork,
+    vault: Vault,
+    report: Report,
+    chunk: Sequence[tuple[int, str | None]],
+    now: datetime,
 ) -> None:
     batch = report.batch
     good = [(key_id(batch.id, n), key) for n, key in chunk if key is not None and n <= MAX_LINES]
     bad = [n for n, key in chunk if key is None or n > MAX_LINES]
     report.invalid_lines.extend(bad[: INVALID_SHOWN - len(report.invalid_lines)])
     keys = await vault.seal(batch.variant_id, good)
-    new = await _store(uow, batch.id, keys)
+    new = await _store(uow, batch.id, keys, now)
     report.read += len(chunk)
     batch.imported += new
     batch.duplicates += len(good) - new
@@ -110,11 +115,13 @@ async def _add(
 
 
 @retried
-async def _store(uow: UnitOfWork, batch_id: int, keys: Sequence[SealedKey]) -> int:
+async def _store(uow: UnitOfWork, batch_id: int, keys: Sequence[SealedKey], now: datetime) -> int:
     async with uow:
         if (await uow.stock.batch(batch_id)).undone_at is not None:
             raise BatchUndone
         new = await uow.stock.add_keys(keys)
+        if new:
+            await fill_waiting(uow, now, variant_id=keys[0].variant_id)
         await uow.commit()
     return new
 

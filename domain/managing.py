@@ -16,7 +16,7 @@ from domain.catalog import (
 from domain.catalog import (
     sku as checked_sku,
 )
-from domain.errors import BadAmount, BadField, NoSuchKind
+from domain.errors import BadAmount, BadField, NoSuchKind, UnknownCurrency
 from domain.kinds import KINDS
 from domain.money import CURRENCIES, STARS, Money, minor_digits
 from domain.ports import AuditEntry, UnitOfWork
@@ -24,6 +24,7 @@ from domain.stock import StockCount
 from domain.transactions import retried
 
 PHOTO_LENGTH: Final = 200  # of Telegram's file_id
+PRICES_RULE: Final = "such as 35 CNY, 4.50 EUR"
 MAX_STARS: Final = 100_000  # Telegram's limit for one invoice
 _YES: Final = frozenset({"on", "yes", "true", "1"})
 _NO: Final = frozenset({"off", "no", "false", "0"})
@@ -45,6 +46,12 @@ def read_price(text: str, currency: str) -> tuple[Money, str]:
     if not price or len(decimals) > minor_digits(currency):
         raise BadAmount(number, currency)
     return price, rest.strip()
+
+
+def price_list(variant: Variant) -> str:
+    """What it costs in other currencies, Stars aside: `35.00 CNY, 4.50 EUR`."""
+    listed = (Money(n, currency) for currency, n in variant.prices.items() if currency != STARS)
+    return ", ".join(sorted(map(str, listed)))
 
 
 @retried
@@ -157,7 +164,23 @@ def _set_name(product: Product, variant: Variant, value: str) -> None:
 
 
 def _set_stars(product: Product, variant: Variant, value: str) -> None:
-    variant.stars = None if value == "-" else _number("stars", value, 1, MAX_STARS)
+    variant.prices.pop(STARS, None)
+    if value != "-":
+        variant.prices[STARS] = _number("stars", value, 1, MAX_STARS)
+
+
+def _set_prices(product: Product, variant: Variant, value: str) -> None:
+    """`35 CNY, 4.50 EUR`: the whole list but for Stars, which have a field of their own."""
+    listed = {STARS: variant.prices[STARS]} if STARS in variant.prices else {}
+    for entry in value.split(",") if value.strip() != "-" else []:
+        try:
+            price, rest = read_price(entry, "")
+        except (BadAmount, UnknownCurrency):
+            raise BadField("prices", PRICES_RULE) from None
+        if rest or price.currency == variant.price.currency:
+            raise BadField("prices", PRICES_RULE)
+        listed[price.currency] = price.amount
+    variant.prices = listed
 
 
 def _set_description(product: Product, variant: Variant, value: str) -> None:
@@ -201,6 +224,7 @@ _Setter = Callable[[Product, Variant, str], None]
 _SETTERS: Final[Mapping[str, _Setter]] = {
     "name": _set_name,
     "stars": _set_stars,
+    "prices": _set_prices,
     "description": _set_description,
     "photo": _set_photo,
     "min": _set_least,
@@ -214,6 +238,7 @@ FIELDS: Final[Mapping[str, _Getter]] = {
     "name": lambda product, _: product.name,
     "price": lambda _, variant: str(variant.price),
     "stars": lambda _, variant: variant.stars,
+    "prices": lambda _, variant: price_list(variant) or None,
     "description": lambda product, _: product.description,
     "category": lambda product, _: product.category.name if product.category else None,
     "photo": lambda product, _: product.photo,

@@ -1,8 +1,12 @@
 """What the shop sends of its own accord: rows of the outbox."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeAlias
+
+Facts: TypeAlias = Mapping[str, str | int]
 
 
 class Topic(StrEnum):
@@ -14,10 +18,15 @@ class Topic(StrEnum):
     PAYMENT = "payment"  # a payment that belongs to no order
     STOCK = "stock"  # low or sold out
     IMPORT = "import"  # an import was cut off
+    BALANCE = "balance"  # money came to the buyer's balance
+    SETTLED = "settled"  # money that did not fit, and what was done about it by rule
+    RETURNED = "returned"  # money went back at the provider's own desk, or by a dispute
+    PROVIDER = "provider"  # a provider that is silent, or whose signatures fail
+    REPORT = "report"  # what the reconciliation found
 
 
 # Deliveries go first, whatever else waits.
-PRIORITY = {Topic.GOODS: 0, Topic.ORDER: 1}
+PRIORITY = {Topic.GOODS: 0, Topic.ORDER: 1, Topic.BALANCE: 1}
 LAST_PRIORITY = 5
 
 

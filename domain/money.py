@@ -76,6 +76,10 @@ class Money:
         self._same(other)
         return self.amount < other.amount
 
+    def __le__(self, other: "Money") -> bool:
+        self._same(other)
+        return self.amount <= other.amount
+
     def __bool__(self) -> bool:
         return self.amount != 0
 

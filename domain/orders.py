@@ -2,14 +2,14 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from domain.catalog import Variant
 from domain.errors import IllegalTransition, OrderClosed, OrderExpired
-from domain.money import STARS, Money
+from domain.money import Money
 
 # Crockford's digits: no I, L, O, U to confuse when read aloud.
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -33,7 +33,7 @@ class OrderException(StrEnum):
     """What puts an order before a person, apart from where it stands."""
 
     LATE = "late"  # money after the order was closed
-    SHORT = "short"  # paid, but there are no goods
+    SHORT = "short"  # paid, and waiting for goods
     UNDER = "under"  # less money than asked for
     OVER = "over"  # more money than asked for
     TWICE = "twice"  # a second payment for a paid order
@@ -77,11 +77,11 @@ class OrderLine:
     title: str
     quantity: int
     unit_price: Money
-    unit_stars: int | None = None
+    prices: Mapping[str, int] = field(default_factory=dict)  # of one, in other currencies
 
     @classmethod
     def of(cls, variant: Variant, title: str, quantity: int) -> "OrderLine":
-        return cls(variant.id, variant.sku, title, quantity, variant.price, variant.stars)
+        return cls(variant.id, variant.sku, title, quantity, variant.price, dict(variant.prices))
 
     @property
     def total(self) -> Money:
@@ -97,10 +97,19 @@ def total(lines: Sequence[OrderLine]) -> Money:
     return result
 
 
-def stars_total(lines: Sequence[OrderLine]) -> Money | None:
-    """The sum in Stars, where every line has a price in Stars."""
-    amounts = [line.unit_stars * line.quantity for line in lines if line.unit_stars is not None]
-    return Money(sum(amounts), STARS) if len(amounts) == len(lines) else None
+@dataclass(frozen=True)
+class Bill:
+    """What is to be paid: the lines (none for a top-up), their total, and what of it the buyer's
+    balance has put aside.
+    """
+
+    lines: Sequence[OrderLine]
+    total: Money
+    from_balance: int = 0
+
+    @property
+    def due(self) -> Money:
+        return self.total - Money(self.from_balance, self.total.currency)
 
 
 @dataclass
@@ -114,6 +123,8 @@ class Order:
     created_at: datetime
     reserved_until: datetime
     request_id: str
+    kind: str = "normal"  # see `domain.order_kinds`
+    from_balance: int = 0  # what the buyer's balance has paid towards it, minor units
     id: int = 0  # 0 until it is stored
     status: OrderStatus = OrderStatus.PENDING
     exception: OrderException | None = None
@@ -123,6 +134,10 @@ class Order:
     @property
     def quantity(self) -> int:
         return sum(line.quantity for line in self.lines)
+
+    @property
+    def bill(self) -> Bill:
+        return Bill(self.lines, self.total, self.from_balance)
 
     @property
     def is_pending(self) -> bool:
@@ -150,6 +165,10 @@ class Order:
     def hold_for_payment(self, now: datetime) -> None:
         """The buyer is paying this very moment: do not let go of the keys meanwhile."""
         self.reserved_until = max(self.reserved_until, now + PAYMENT_GRACE)
+
+    def hold_for_confirmation(self, until: datetime) -> None:
+        """Money for it is on its way."""
+        self.reserved_until = max(self.reserved_until, until)
 
     def mark_paid(self, at: datetime) -> None:
         self._move_to(OrderStatus.PAID)

@@ -8,10 +8,20 @@ from typing import Protocol, Self
 
 from domain.catalog import Category, Offer, Page, Product, Variant
 from domain.customers import Customer, Role
-from domain.ledger import Posting
+from domain.ledger import Posting, Share
 from domain.messages import Delivery, DeliveryStatus, Note
+from domain.money import Money
 from domain.orders import Order, OrderStatus
-from domain.payments import Attempt, Checkout, Payment, PaymentEvent, Recorded, Refund
+from domain.payments import (
+    Attempt,
+    AttemptStatus,
+    Checkout,
+    Payment,
+    PaymentEvent,
+    Recorded,
+    Refund,
+    RefundEvent,
+)
 from domain.secret import Secret
 from domain.stock import Batch, Crossing, SealedKey, StockCount
 
@@ -90,8 +100,17 @@ class Orders(Protocol):
     async def after(self, order_id: int, *, size: int) -> list[Order]:
         """Orders by id, for exports."""
 
-    async def lock_overdue(self, now: datetime, *, limit: int) -> list[Order]:
-        """Pending orders whose reservation is over; rows that others hold are passed over."""
+    async def lock_overdue(
+        self, now: datetime, sure_before: datetime, *, limit: int
+    ) -> list[Order]:
+        """Pending orders whose reservation is over; rows that others hold are passed over.
+
+        Those with an attempt that a provider is still to be asked about only where the
+        reservation ended before `sure_before`.
+        """
+
+    async def lock_waiting(self, variant_id: int | None = None) -> list[Order]:
+        """Paid orders without goods, of a variant or all, those paid first at the front."""
 
 
 class Stock(Protocol):
@@ -147,6 +166,21 @@ class Attempts(Protocol):
 
     async def of_order(self, order_id: int) -> list[Attempt]: ...
     async def by_number(self, number: str) -> Attempt | None: ...
+    async def claim_due(
+        self, providers: Sequence[str], now: datetime, until: datetime, *, limit: int
+    ) -> list[Attempt]:
+        """Those about which these are to be asked; nobody else's turn before `until`."""
+
+    async def schedule(
+        self, attempt_id: int, at: datetime | None, status: AttemptStatus | None
+    ) -> None:
+        """When to ask next, and the status of one that is open; one that is paid stays so."""
+
+    async def since(
+        self, provider: str, since: datetime, *, after: int, size: int
+    ) -> list[Attempt]:
+        """A provider's attempts made from then on, by id."""
+
     async def close(self, order_id: int) -> None:
         """Close what is still open."""
 
@@ -161,6 +195,16 @@ class Payments(Protocol):
         """
 
     async def of_order(self, order_id: int) -> list[Payment]: ...
+    async def find(self, provider: str, account: str, external_id: str) -> Payment | None: ...
+    async def foretell(self, event: RefundEvent, now: datetime) -> None:
+        """Keep the news of a refund whose payment is not known yet."""
+
+    async def foretold(self, event: PaymentEvent) -> Money:
+        """What was said to have gone back of a payment before it was known."""
+
+    async def since(self, provider: str, account: str, since: datetime) -> list[Payment]:
+        """What was recorded from then on."""
+
     async def orphans(self) -> list[PaymentEvent]:
         """Payments recorded without an order, whose attempt exists by now."""
 
@@ -169,17 +213,48 @@ class Payments(Protocol):
     ) -> None:
         """Append to the ledger. Raises `ValueError` unless the postings sum to zero."""
 
-    async def balances(self, order_id: int) -> dict[str, int]:
-        """What stands on each account for an order, in minor units; none that are zero."""
+    async def shares(self, order_id: int) -> list[Share]:
+        """What stands on each account for each of an order's payments, provider accounts aside;
+        in the order of the payments, nothing that is zero.
+        """
 
-    async def reverse(self, payment_id: int, *, order_id: int, now: datetime) -> None:
-        """Append the opposite of all that was posted for a payment: it went back."""
+    async def held_of(self, payment_id: int) -> Money:
+        """What of a payment is held."""
+
+    async def owed_to(self, customer_id: int) -> list[Money]:
+        """A customer's balance, an amount for each currency; none that is zero."""
 
 
 class Refunds(Protocol):
     async def add(self, refund: Refund, now: datetime) -> None: ...
     async def save(self, refund: Refund, now: datetime) -> None: ...
     async def of_order(self, order_id: int) -> list[Refund]: ...
+    async def claim_due(self, now: datetime, until: datetime, *, limit: int) -> list[Refund]:
+        """Those under way whose provider is to be asked, as they were before; nobody else's
+        turn before `until`.
+        """
+
+    async def put_off(self, refund_id: int, until: datetime) -> None: ...
+
+
+class Alarms(Protocol):
+    async def raise_(
+        self, provider: str, trouble: str, now: datetime, *, unless_since: datetime
+    ) -> bool:
+        """False when it was raised after then, and has not ended since."""
+
+    async def end(self, provider: str, trouble: str) -> bool:
+        """False when it was not raised."""
+
+
+class Chores(Protocol):
+    async def claim(
+        self, name: str, now: datetime, next_at: datetime, *, first_at: datetime
+    ) -> bool:
+        """Whether the chore is due and ours to do: nobody else's before `next_at`.
+
+        One that was never done is due at `first_at`.
+        """
 
 
 class Outbox(Protocol):
@@ -243,6 +318,10 @@ class UnitOfWork(Protocol):
     def payments(self) -> Payments: ...
     @property
     def refunds(self) -> Refunds: ...
+    @property
+    def alarms(self) -> Alarms: ...
+    @property
+    def chores(self) -> Chores: ...
     @property
     def outbox(self) -> Outbox: ...
     @property

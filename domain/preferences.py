@@ -19,7 +19,7 @@ async def choose_language(uow: UnitOfWork, customer_id: int, language: str) -> N
 async def shut_out(uow: UnitOfWork, customer_id: int) -> None:
     """The person has blocked the bot. `delivery.hand_over_again` is for their return."""
     async with uow:
-        customer = await uow.customers.get(customer_id)
+        customer = await uow.customers.lock(customer_id)  # a ban of this moment is to stay
         if customer is not None and not customer.blocked:
             customer.blocked = True
             await uow.customers.save(customer)

@@ -1,26 +1,68 @@
-"""Giving money back, through the provider that took it."""
+"""Giving money back: through the provider that took it where that can, else to the balance."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
 
-from domain import ledger
+from domain import crediting, fulfilment, refunds, wallet
 from domain.deciding import left_to_do
-from domain.errors import NotRefundable, ProviderRejected
+from domain.errors import (
+    BalanceTooLow,
+    DomainError,
+    NotRefundable,
+    ProviderRejected,
+    ProviderUnavailable,
+)
+from domain.ledger import BALANCE, HELD, Share
 from domain.messages import Note, Topic
-from domain.orders import Order, OrderStatus
+from domain.money import Money
+from domain.order_kinds import kind_of
+from domain.orders import Order, OrderException, OrderStatus
 from domain.payments import (
     Attempt,
     Capability,
     Payment,
     PaymentProvider,
     Refund,
+    RefundOrigin,
+    RefundResult,
     RefundStatus,
 )
 from domain.ports import AuditEntry, UnitOfWork
 from domain.transactions import retried
 
-# Which of an order's payments are to go back.
-Choice = Callable[[Order, Sequence[Attempt], Sequence[Payment], Sequence[Refund]], list[Payment]]
+_PAUSES: Final = (30, 60, 300, 1800, 7200, 21600)  # seconds between asking for one refund
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What of an order is to go back: all of it, so much, or what bought no goods."""
+
+    amount: Money | None = None
+    surplus_only: bool = False
+    to_balance: bool = False
+
+
+@dataclass(frozen=True)
+class _Books:
+    order: Order
+    attempts: Sequence[Attempt]
+    payments: Sequence[Payment]
+    known: Sequence[Refund]
+    shares: Sequence[Share]
+
+    @property
+    def left(self) -> dict[int, Money]:
+        return refunds.returnable(self.shares, self.order, self.known)
+
+    def left_with_credit(self, payment: Payment) -> Money:
+        """Also what a rule has put on the buyer's balance."""
+        left = self.left.get(payment.id, Money(0, payment.amount.currency))
+        if not kind_of(self.order).has_goods:  # a top-up is nothing but credit
+            return left
+        credited = crediting.credited(self.shares, self.order, payment.id)
+        return left + Money(credited, left.currency)
 
 
 async def refund(
@@ -28,79 +70,71 @@ async def refund(
     providers: Mapping[str, PaymentProvider],
     number: str,
     reason: str,
+    wanted: Wanted = Wanted(),
     *,
     actor_id: int,
     now: datetime,
 ) -> list[Refund]:
-    """Give back what an order's payments brought in, through their providers.
+    """Give back what an order's payments brought in; how each part of it stands.
 
     Asked again it goes on where it stopped: a refund's number is its idempotency key. Raises
     `OrderNotFound`, `NotRefundable`, `ProviderUnavailable`, `ProviderRejected`.
     """
-    return await _refund(uow, providers, number, reason, everything_of, actor_id, now)
+    requested = await _request(uow, providers, number, reason, wanted, actor_id, now)
+    return [await carry_out(uow, providers, item, now=now) for item in requested]
 
 
-async def refund_surplus(
+async def carry_on(
+    uow: UnitOfWork, providers: Mapping[str, PaymentProvider], *, now: datetime, limit: int = 10
+) -> int:
+    """Ask again for refunds that are under way; how many are finished now."""
+    async with uow:
+        due = await uow.refunds.claim_due(now, now + timedelta(seconds=60), limit=limit)
+        await uow.commit()
+    finished = 0
+    for item in due:
+        try:
+            done = await carry_out(uow, providers, item, now=now)
+        except ProviderRejected as error:
+            await _tell_refused(uow, item, error, now)
+            continue
+        except DomainError:  # whatever it is, the others have their turn
+            continue
+        finished += done.status is RefundStatus.DONE
+    return finished
+
+
+async def carry_out(
     uow: UnitOfWork,
     providers: Mapping[str, PaymentProvider],
-    number: str,
-    reason: str,
+    item: Refund,
     *,
-    actor_id: int,
     now: datetime,
-) -> list[Refund]:
-    """Give back the payments that are too many, and nothing of what bought the goods.
+) -> Refund:
+    """Ask the provider, and book what it says. Raises as `refund`.
 
-    As `refund` else.
+    What was asked of a provider before is never credited besides: it may have been done.
     """
-    return await _refund(uow, providers, number, reason, surplus_of, actor_id, now)
+    provider = providers.get(item.provider)
+    if provider is None or not _able(provider, item):
+        if item.try_count and item.origin is RefundOrigin.SHOP and item.provider != BALANCE:
+            raise ProviderUnavailable(item.provider, "switched off")
+        return await _close(uow, replace(item, origin=RefundOrigin.BALANCE), _DONE, now)
+    try:
+        result = await provider.refund(item)
+    except ProviderUnavailable:
+        await _put_off(uow, item, now)
+        raise
+    except ProviderRejected:
+        await _close(uow, item, None, now)
+        raise
+    if result.done:
+        return await _close(uow, item, result, now)
+    await _put_off(uow, item, now)
+    return item
 
 
-def everything_of(
-    order: Order,
-    attempts: Sequence[Attempt],
-    payments: Sequence[Payment],
-    refunds: Sequence[Refund],
-) -> list[Payment]:
-    """Payments that are still here."""
-    returned = {item.payment_id for item in refunds if item.status is not RefundStatus.FAILED}
-    return [payment for payment in payments if payment.id not in returned]
-
-
-def surplus_of(
-    order: Order,
-    attempts: Sequence[Attempt],
-    payments: Sequence[Payment],
-    refunds: Sequence[Refund],
-) -> list[Payment]:
-    """Payments that are still here and that the order did not earn.
-
-    Those that came after it was paid, or in another currency than they were asked for in.
-    """
-    asked = {attempt.number: attempt.amount.currency for attempt in attempts}
-    return [
-        payment
-        for payment in everything_of(order, attempts, payments, refunds)
-        if (order.paid_at is not None and payment.received_at > order.paid_at)
-        or asked.get(payment.attempt_number) != payment.amount.currency
-    ]
-
-
-async def _refund(
-    uow: UnitOfWork,
-    providers: Mapping[str, PaymentProvider],
-    number: str,
-    reason: str,
-    choose: Choice,
-    actor_id: int,
-    now: datetime,
-) -> list[Refund]:
-    refunds = await _request(uow, providers, number, reason, choose, actor_id, now)
-    for item in refunds:
-        if item.provider not in providers:  # requested, and its provider switched off since
-            raise NotRefundable
-        await _give_back(uow, providers[item.provider], item, now)
-    return refunds
+_DONE: Final = RefundResult(done=True)
 
 
 @retried
@@ -109,104 +143,235 @@ async def _request(
     providers: Mapping[str, PaymentProvider],
     number: str,
     reason: str,
-    choose: Choice,
+    wanted: Wanted,
     actor_id: int,
     now: datetime,
 ) -> list[Refund]:
-    """One refund a payment, written down before any provider is asked."""
+    """A refund for each payment, written down before any provider is asked."""
     async with uow:
         order = await uow.orders.by_number(number, lock=True)
-        known = await uow.refunds.of_order(order.id)
-        open_ones = [item for item in known if item.status is RefundStatus.REQUESTED]
+        books = await _read(uow, order)
+        open_ones = [item for item in books.known if item.status is RefundStatus.REQUESTED]
         if open_ones:
             return open_ones
-        attempts = await uow.attempts.of_order(order.id)
-        payments = choose(order, attempts, await uow.payments.of_order(order.id), known)
-        if not payments or not all(_refundable(payment, providers) for payment in payments):
+        chosen = _chosen(books, wanted)
+        if not chosen:
             raise NotRefundable
-        refunds = [
-            _refund_of(payment, order, f"{order.number}R{nth:02}", reason)
-            for nth, payment in enumerate(payments, len(known) + 1)
+        requested = [
+            refunds.new(order, payment, amount, nth, reason, now)
+            for nth, (payment, amount) in enumerate(chosen, len(books.known) + 1)
         ]
-        for item in refunds:
+        for item in requested:
+            if wanted.to_balance or not _able(providers.get(item.provider), item):
+                item.origin = RefundOrigin.BALANCE
+            item.try_count = 1  # the provider is asked as soon as this is written down
+            await set_aside(uow, order, item, now, first=wanted.amount is not None)
             await uow.refunds.add(item, now)
-        if order.is_paid and choose is everything_of:
+        if order.is_paid and _is_everything(books, chosen):
             order.begin_refund()
             await uow.orders.save(order)
-        after: dict[str, str | int | None] = {"reason": reason, "payments": len(refunds)}
+        after: dict[str, str | int | None] = {
+            "reason": reason,
+            "amount": ", ".join(str(amount) for _, amount in chosen),
+        }
         await uow.audit.add(AuditEntry(now, actor_id, "refund", order.number, after=after))
         await uow.commit()
-    return refunds
+    return requested
 
 
-def _refundable(payment: Payment, providers: Mapping[str, PaymentProvider]) -> bool:
-    provider = providers.get(payment.provider)
-    return provider is not None and Capability.REFUND in provider.capabilities
+async def set_aside(
+    uow: UnitOfWork, order: Order, refund: Refund, now: datetime, *, first: bool
+) -> Money:
+    """What is to go back of the buyer's balance is held meanwhile, so that nobody spends it; how
+    much that is.
+
+    Raises `BalanceTooLow` where it was spent before.
+    """
+    shares = await uow.payments.shares(order.id)
+    part = refunds.from_balance(shares, order, refund, first=first)
+    if not part:
+        return part
+    if refund.origin is RefundOrigin.BALANCE:
+        raise NotRefundable  # it is there already
+    postings, loss = crediting.take_back(shares, order, refund.payment_id, part)
+    if refund.origin is RefundOrigin.SHOP:
+        await uow.customers.lock(order.buyer_id)  # banned or not: it is their money
+        if await wallet.balance(uow, order.buyer_id, loss.currency) < loss:
+            raise BalanceTooLow
+    await uow.payments.post(postings, order_id=order.id, payment_id=refund.payment_id, now=now)
+    return part
 
 
-def _refund_of(payment: Payment, order: Order, number: str, reason: str) -> Refund:
-    return Refund(
-        number=number,
-        provider=payment.provider,
-        external_id=payment.external_id,
-        attempt_number=payment.attempt_number,
-        buyer_id=order.buyer_id,
-        amount=payment.amount,
-        reason=reason,
-        order_id=order.id,
-        payment_id=payment.id,
-        status_before=order.status,
+async def _read(uow: UnitOfWork, order: Order) -> _Books:
+    known = await uow.refunds.of_order(order.id)
+    return _Books(
+        order,
+        await uow.attempts.of_order(order.id),
+        await uow.payments.of_order(order.id),
+        known,
+        await uow.payments.shares(order.id),
     )
 
 
-async def _give_back(
-    uow: UnitOfWork, provider: PaymentProvider, refund: Refund, now: datetime
-) -> None:
-    try:
-        await provider.refund(refund)
-    except ProviderRejected:
-        await _close(uow, refund, RefundStatus.FAILED, now)
-        raise
-    await _close(uow, refund, RefundStatus.DONE, now)
+def _chosen(books: _Books, wanted: Wanted) -> list[tuple[Payment, Money]]:
+    """Which payments give how much. Raises `NotRefundable` for more than there is."""
+    able = [p for p in books.payments if p.id in books.left]
+    if wanted.surplus_only:
+        able = [p for p in able if _is_surplus(books, p)]
+    if wanted.amount is None:
+        return [(payment, books.left[payment.id]) for payment in able]
+    missing, chosen = wanted.amount, list[tuple[Payment, Money]]()
+    for payment in reversed(books.payments):
+        left = books.left_with_credit(payment)
+        if left.currency == missing.currency and missing:
+            part = min(left.amount, missing.amount)
+            chosen.append((payment, Money(part, left.currency)))
+            missing -= Money(part, left.currency)
+    if missing:
+        raise NotRefundable
+    return chosen
+
+
+def _is_surplus(books: _Books, payment: Payment) -> bool:
+    """It came after the order was paid, or in another currency than it was asked for in."""
+    asked = {attempt.number: attempt.amount.currency for attempt in books.attempts}
+    paid_at = books.order.paid_at
+    return (paid_at is not None and payment.received_at > paid_at) or (
+        asked.get(payment.attempt_number) != payment.amount.currency
+    )
+
+
+def _is_everything(books: _Books, chosen: Sequence[tuple[Payment, Money]]) -> bool:
+    return {payment.id: amount for payment, amount in chosen} == books.left
+
+
+def _able(provider: PaymentProvider | None, item: Refund) -> bool:
+    """Whether the provider can give this back. One that is switched off may be on again soon."""
+    if item.origin is RefundOrigin.BALANCE or item.provider == BALANCE:
+        return False
+    if provider is None:
+        return False
+    needed = Capability.REFUND
+    if item.amount != item.paid:
+        needed = Capability.PARTIAL_REFUND
+    return needed in provider.capabilities
 
 
 @retried
-async def _close(uow: UnitOfWork, refund: Refund, status: RefundStatus, now: datetime) -> None:
-    """Book the outcome; the order ends when its last refund does."""
+async def _put_off(uow: UnitOfWork, item: Refund, now: datetime) -> None:
+    pause = _PAUSES[min(item.try_count, len(_PAUSES) - 1)]
     async with uow:
-        order = await uow.orders.lock(refund.order_id)
-        stored = {item.id: item for item in await uow.refunds.of_order(order.id)}
-        if stored[refund.id].status is not RefundStatus.REQUESTED:
-            return  # somebody else was quicker
-        refund.status = status
-        await uow.refunds.save(refund, now)
-        if status is RefundStatus.DONE:
-            await uow.payments.reverse(refund.payment_id, order_id=order.id, now=now)
-            await _count_down(uow, refund)
-        stored[refund.id] = refund
-        if all(item.status is not RefundStatus.REQUESTED for item in stored.values()):
-            await _end(uow, order, refund)
-            await uow.orders.save(order)
-            await uow.outbox.add(Note(Topic.ORDER, order.buyer_id, order.id), now)
+        await uow.refunds.put_off(item.id, now + timedelta(seconds=pause))
         await uow.commit()
 
 
-async def _count_down(uow: UnitOfWork, refund: Refund) -> None:
-    """What went back buys nothing: the attempt has received so much less."""
-    attempt = await uow.attempts.by_number(refund.attempt_number)
-    payments = {p.id: p for p in await uow.payments.of_order(refund.order_id)}
-    if attempt is not None and attempt.counts(payments[refund.payment_id]):
-        attempt.received -= refund.amount.amount
+@retried
+async def _close(
+    uow: UnitOfWork, item: Refund, result: RefundResult | None, now: datetime
+) -> Refund:
+    """Book the outcome, None for a refusal; the order ends when its last refund does."""
+    async with uow:
+        order = await uow.orders.lock(item.order_id)
+        known = {stored.id: stored for stored in await uow.refunds.of_order(order.id)}
+        if known[item.id].status is not RefundStatus.REQUESTED:
+            return known[item.id]  # somebody else was quicker
+        closed = replace(
+            item,
+            status=RefundStatus.DONE if result else RefundStatus.FAILED,
+            claim=result.claim if result else None,
+            due_at=None,
+        )
+        await uow.refunds.save(closed, now)
+        known[item.id] = closed
+        if result is not None:
+            await book(uow, order, closed, now)
+        else:
+            await _refused(uow, order, closed, now)
+        await end(uow, order, list(known.values()), now)
+        await uow.commit()
+    return closed
+
+
+async def _refused(uow: UnitOfWork, order: Order, refund: Refund, now: datetime) -> None:
+    """The money is still here, and a person has to say what becomes of it; that of a top-up which
+    was paid is on the balance again.
+    """
+    if not kind_of(order).has_goods and not order.can_be_paid:
+        held = await uow.payments.held_of(refund.payment_id)
+        back = min(held, refund.amount)  # a dispute may have taken it meanwhile
+        worth = crediting.worth(order, await _attempt(uow, refund), back)
+        postings = crediting.credit(HELD, order, back, worth)
+        await uow.payments.post(postings, order_id=order.id, payment_id=refund.payment_id, now=now)
+        told: dict[str, str | int] = {"amount": str(worth)}
+        if back:
+            await uow.outbox.add(Note(Topic.BALANCE, order.buyer_id, order.id, told), now)
+    elif order.exception is None and await fulfilment.is_held(uow, order):
+        by_rule = refund.reason in set(OrderException)
+        order.exception = OrderException(refund.reason) if by_rule else OrderException.OVER
+        await uow.orders.save(order)
+        facts: dict[str, str | int] = {
+            "why": order.exception,
+            "provider": refund.provider,
+            "amount": str(refund.amount),
+        }
+        await uow.outbox.add(Note(Topic.REVIEW, None, order.id, facts), now)
+
+
+@retried
+async def _tell_refused(
+    uow: UnitOfWork, refund: Refund, error: ProviderRejected, now: datetime
+) -> None:
+    """Nobody waits for the answer of a refund that is carried on by itself."""
+    facts: dict[str, str | int] = {
+        "origin": refund.origin,
+        "refused": error.code,
+        "provider": refund.provider,
+        "amount": str(refund.amount),
+    }
+    async with uow:
+        await uow.outbox.add(Note(Topic.RETURNED, None, refund.order_id, facts), now)
+        await uow.commit()
+
+
+async def _attempt(uow: UnitOfWork, refund: Refund) -> Attempt | None:
+    return await uow.attempts.by_number(refund.attempt_number)
+
+
+async def book(uow: UnitOfWork, order: Order, done: Refund, now: datetime) -> None:
+    """Money has gone back: the ledger says so, and it buys nothing any more."""
+    shares, attempt = await uow.payments.shares(order.id), await _attempt(uow, done)
+    worth = crediting.worth(order, attempt, done.amount)
+    taken = refunds.taken_from(shares, order, done)
+    done.taken = tuple((account, part.amount) for account, part in taken if part)
+    await uow.refunds.save(done, now)
+    postings = refunds.postings(taken, order, done, worth)
+    await uow.payments.post(postings, order_id=order.id, payment_id=done.payment_id, now=now)
+    if done.origin is RefundOrigin.BALANCE:
+        facts: dict[str, str | int] = {"amount": str(worth)}
+        await uow.outbox.add(Note(Topic.BALANCE, order.buyer_id, order.id, facts), now)
+    payments = {payment.id: payment for payment in await uow.payments.of_order(order.id)}
+    if attempt is not None and attempt.counts(payments[done.payment_id]):
+        attempt.received = max(0, attempt.received - done.amount.amount)
         await uow.attempts.save(attempt)
 
 
-async def _end(uow: UnitOfWork, order: Order, refund: Refund) -> None:
+async def end(uow: UnitOfWork, order: Order, known: Sequence[Refund], now: datetime) -> None:
     """The order ends when nothing that it earned is left; else it stands where it stood."""
-    balances = await uow.payments.balances(order.id)
+    if any(item.status is RefundStatus.REQUESTED for item in known):
+        return
+    shares = await uow.payments.shares(order.id)
+    earned = any(refunds.is_earned(share, order) for share in shares)
     if order.status is OrderStatus.REFUNDING:
-        if ledger.GOODS in balances:
-            order.end_refund(refund.status_before)
+        if earned:
+            before = [item.status_before for item in known]
+            order.end_refund([s for s in before if s is not OrderStatus.REFUNDING][-1])
         else:
             order.mark_refunded()
-    if ledger.HELD not in balances:
+    elif order.is_paid and not earned:
+        order.begin_refund()
+        order.mark_refunded()
+    waits = order.exception is OrderException.SHORT and order.is_paid
+    if not waits and not await fulfilment.is_held(uow, order):
         order.exception = await left_to_do(uow, order)
+    await uow.orders.save(order)
+    await uow.outbox.add(Note(Topic.ORDER, order.buyer_id, order.id), now)

@@ -1,18 +1,18 @@
 """Orders in an admin's hands: looking, resending, confirming, deciding."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from domain import ledger
+from domain import crediting, fulfilment, ledger
 from domain.catalog import Page
 from domain.customers import Customer
-from domain.errors import (
-    OrderClosed,
-)
+from domain.errors import OrderClosed, OutOfStock
+from domain.ledger import BALANCE, Share
 from domain.messages import DeliveryStatus, Note, Topic
 from domain.money import Money
-from domain.orders import Order, OrderStatus
+from domain.order_kinds import kind_of
+from domain.orders import Order, OrderException, OrderStatus
 from domain.payments import (
     Attempt,
     Payment,
@@ -21,6 +21,7 @@ from domain.payments import (
     RefundStatus,
 )
 from domain.ports import AuditEntry, UnitOfWork
+from domain.rules import Rules
 from domain.settlement import Settlement, settle
 from domain.transactions import retried
 
@@ -36,6 +37,7 @@ class File:
     attempts: list[Attempt]
     payments: list[Payment]
     refunds: list[Refund]
+    shares: list[Share] = field(default_factory=list)
 
 
 @retried
@@ -64,6 +66,7 @@ async def open_file(uow: UnitOfWork, number: str) -> File:
             await uow.attempts.of_order(order.id),
             await uow.payments.of_order(order.id),
             await uow.refunds.of_order(order.id),
+            await uow.payments.shares(order.id),
         )
 
 
@@ -72,7 +75,7 @@ async def resend(uow: UnitOfWork, number: str, *, actor_id: int, now: datetime) 
     """Hand the goods over once more. Raises `OrderNotFound` and `OrderClosed`."""
     async with uow:
         order = await uow.orders.by_number(number, lock=True)
-        if not order.is_paid:
+        if not order.is_paid or order.exception is OrderException.SHORT:
             raise OrderClosed(order.number, order.status)
         await uow.outbox.requeue(order_id=order.id, now=now)
         if await uow.outbox.hand_over(order.id) is not DeliveryStatus.PENDING:
@@ -87,6 +90,7 @@ async def confirm(
     number: str,
     transaction: str,
     reason: str,
+    rules: Rules,
     *,
     actor_id: int,
     now: datetime,
@@ -97,10 +101,14 @@ async def confirm(
     """
     async with uow:
         order = await uow.orders.by_number(number)
-        attempts = await uow.attempts.of_order(order.id)
-        if not order.can_be_paid or not attempts or attempts[-1].missing <= 0:
-            raise OrderClosed(order.number, order.status)
-        attempt = attempts[-1]
+        asked = [
+            attempt
+            for attempt in await uow.attempts.of_order(order.id)
+            if attempt.provider != BALANCE and attempt.missing > 0
+        ]
+    if not order.can_be_paid or not asked:
+        raise OrderClosed(order.number, order.status)
+    attempt = asked[-1]
     event = PaymentEvent(
         provider=attempt.provider,
         account=attempt.account,
@@ -109,12 +117,15 @@ async def confirm(
         attempt_number=attempt.number,
         amount=Money(attempt.missing, attempt.amount.currency),
     )
-    settlement = await settle(uow, event, now=now, source=f"confirmed by {actor_id}")
-    async with uow:
-        after = {"transaction": transaction, "reason": reason, "outcome": settlement.outcome}
-        await uow.audit.add(AuditEntry(now, actor_id, "confirm", order.number, after=after))
-        await uow.commit()
-    return settlement
+    after = {"transaction": transaction, "reason": reason, "amount": str(event.amount)}
+    return await settle(
+        uow,
+        event,
+        rules,
+        now=now,
+        source=f"confirmed by {actor_id}",
+        entry=AuditEntry(now, actor_id, "confirm", order.number, after=after),
+    )
 
 
 @retried
@@ -128,44 +139,64 @@ async def fulfil(uow: UnitOfWork, number: str, *, actor_id: int, now: datetime) 
         held = await _held(uow, order)
         if not order.can_be_paid or not held:
             raise OrderClosed(order.number, order.status)
-        if await uow.stock.sell(order.id) < order.quantity:
-            for line in sorted(order.lines, key=lambda line: line.variant_id):
-                await uow.stock.reserve(order.id, line.variant_id, line.quantity)
-            await uow.stock.sell(order.id)
-        order.mark_paid(now)
-        order.exception = None
+        if not kind_of(order).has_goods:
+            await _credit(uow, order, held, now)
+        elif await fulfilment.fulfil(uow, order, now):
+            await _sell(uow, order, held, now)
+        else:
+            raise OutOfStock(order.lines[0].variant_id, 0)
+        order.exception, order.from_balance = None, 0
         await uow.orders.save(order)
-        for payment, earned in _earned(held, await uow.attempts.of_order(order.id)):
-            excess = payment.amount - earned
-            owed = ledger.customer_account(order.buyer_id)
-            postings = ledger.transfer(ledger.HELD, ledger.GOODS, earned)
-            postings += ledger.transfer(ledger.HELD, owed, excess)
-            await uow.payments.post(postings, order_id=order.id, payment_id=payment.id, now=now)
-        await uow.outbox.add(Note(Topic.GOODS, order.buyer_id, order.id), now)
         await uow.audit.add(AuditEntry(now, actor_id, "fulfil", order.number))
         await uow.commit()
     return order
 
 
-async def _held(uow: UnitOfWork, order: Order) -> list[Payment]:
-    """Payments of the order that were neither earned by it nor given back."""
-    returned = {
-        item.payment_id
-        for item in await uow.refunds.of_order(order.id)
-        if item.status is not RefundStatus.FAILED
+async def _held(uow: UnitOfWork, order: Order) -> list[Share]:
+    """Money that waits for a decision, and is not on its way back by a rule."""
+    going = {
+        refund.payment_id
+        for refund in await uow.refunds.of_order(order.id)
+        if refund.status is RefundStatus.REQUESTED
     }
-    return [p for p in await uow.payments.of_order(order.id) if p.id not in returned]
+    shares = await uow.payments.shares(order.id)
+    return [s for s in shares if s.account == ledger.HELD and s.payment_id not in going]
 
 
-def _earned(held: list[Payment], attempts: list[Attempt]) -> list[tuple[Payment, Money]]:
+async def _credit(uow: UnitOfWork, order: Order, held: list[Share], now: datetime) -> None:
+    """A top-up, of what has come."""
+    attempts = {one.number: one for one in await uow.attempts.of_order(order.id)}
+    total = Money(0, order.total.currency)
+    for share in held:
+        worth = crediting.worth(order, attempts.get(share.attempt_number), share.amount)
+        postings = crediting.credit(ledger.HELD, order, share.amount, worth)
+        await uow.payments.post(postings, order_id=order.id, payment_id=share.payment_id, now=now)
+        total += worth if worth.currency == total.currency else Money(0, total.currency)
+    await fulfilment.fulfil(uow, order, now, credited=total)
+
+
+async def _sell(uow: UnitOfWork, order: Order, held: list[Share], now: datetime) -> None:
+    """The goods cost what was asked for; what is more than that is the buyer's."""
+    attempts = {one.number: one for one in await uow.attempts.of_order(order.id)}
+    for share, earned in await _earned(uow, order, held):
+        excess = share.amount - earned
+        worth = crediting.worth(order, attempts.get(share.attempt_number), excess)
+        earner = kind_of(order).earner(order, earned.currency)
+        postings = ledger.transfer(ledger.HELD, earner, earned)
+        postings += crediting.credit(ledger.HELD, order, excess, worth)
+        await uow.payments.post(postings, order_id=order.id, payment_id=share.payment_id, now=now)
+
+
+async def _earned(uow: UnitOfWork, order: Order, held: list[Share]) -> list[tuple[Share, Money]]:
     """What of each payment the goods cost; money of a kind not asked for is taken whole."""
-    asked = {attempt.number: attempt for attempt in attempts}
-    left = {attempt.number: attempt.amount.amount for attempt in attempts}
+    payments = {payment.id: payment for payment in await uow.payments.of_order(order.id)}
+    asked = {attempt.number: attempt for attempt in await uow.attempts.of_order(order.id)}
+    left = {number: attempt.amount.amount for number, attempt in asked.items()}
     found = []
-    for payment in held:
-        attempt, amount = asked.get(payment.attempt_number), payment.amount.amount
-        if attempt is not None and attempt.counts(payment):
+    for share in held:
+        attempt, amount = asked.get(share.attempt_number), share.amount.amount
+        if attempt is not None and attempt.counts(payments[share.payment_id]):
             amount = min(amount, left[attempt.number])
             left[attempt.number] -= amount
-        found.append((payment, Money(amount, payment.amount.currency)))
+        found.append((share, Money(amount, share.amount.currency)))
     return found
