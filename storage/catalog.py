@@ -189,7 +189,7 @@ def _product(row: Row) -> Product:
 
 def _variant(row: Row) -> Variant:
     price = Money(row.price, row.currency)
-    return Variant(row.id, row.product_id, row.sku, row.name, price, row.stars)
+    return Variant(row.id, row.product_id, row.sku, row.name, price, dict(row.prices))
 
 
 def _product_values(product: Product) -> dict[str, object]:
@@ -213,5 +213,5 @@ def _variant_values(variant: Variant) -> dict[str, object]:
         "name": variant.name,
         "price": variant.price.amount,
         "currency": variant.price.currency,
-        "stars": variant.stars,
+        "prices": variant.prices,
     }

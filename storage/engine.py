@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import sqlite3
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -77,11 +78,28 @@ def create_engine(url: sa.URL, *, pool_size: int = 10) -> AsyncEngine:
     return engine
 
 
+class _Released(sqlite3.Connection):
+    """Rolls back before it closes.
+
+    Closed in the midst of a transaction, as one is whose waiting task was cancelled, it would hold
+    the file's write lock for as long as any cursor of it lives on, in a traceback say.
+    """
+
+    def close(self) -> None:
+        self.rollback()
+        super().close()
+
+
 def _sqlite(url: sa.URL) -> AsyncEngine:
     """One connection: writers queue in the process, in order, instead of at the file's lock."""
     Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(
-        url, pool_size=1, max_overflow=0, pool_timeout=30, hide_parameters=True
+        url,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=30,
+        hide_parameters=True,
+        connect_args={"factory": _Released},
     )
 
     @sa.event.listens_for(engine.sync_engine, "connect")

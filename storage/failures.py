@@ -28,6 +28,8 @@ def translated(error: BaseException, *, connecting: bool = False) -> DomainError
         # While a statement runs: the driver's own time limit, or the line.
         name = type(error).__name__
         return DatabaseAway(name) if connecting else TransactionAborted(name)
+    if _closed(str(error)):  # a driver's own error that SQLAlchemy has not wrapped
+        return DatabaseAway("closed") if connecting else TransactionAborted("closed")
     return None
 
 

@@ -17,7 +17,8 @@ from storage.rows import Row
 from storage.tables import attempts, order_lines, orders
 
 _LINE: Final = [column.label(f"line_{column.name}") for column in order_lines.c]
-_SELECT: Final = sa.select(*orders.c, *_LINE).join_from(orders, order_lines)
+# A top-up has no lines.
+_SELECT: Final = sa.select(*orders.c, *_LINE).join_from(orders, order_lines, isouter=True)
 _IN_ORDER: Final = order_lines.c.position
 _BY_ID: Final = _SELECT.where(orders.c.id == sa.bindparam("order_id")).order_by(_IN_ORDER)
 _BY_NUMBER: Final = _SELECT.where(orders.c.number == sa.bindparam("number")).order_by(_IN_ORDER)
@@ -27,7 +28,7 @@ _LOCK_BY_NUMBER: Final = _BY_NUMBER.with_for_update(of=orders)
 _LOCK_WITH_ATTEMPT: Final = (
     sa.select(*orders.c, *_LINE, *attempt_rows.COLUMNS)
     .join_from(attempts, orders)
-    .join(order_lines, order_lines.c.order_id == orders.c.id)
+    .outerjoin(order_lines, order_lines.c.order_id == orders.c.id)
     .where(
         attempts.c.provider == sa.bindparam("provider"),
         attempts.c.number == sa.bindparam("attempt_number"),
@@ -50,7 +51,14 @@ _UPDATE: Final = (
     .values(
         {
             name: sa.bindparam(f"new_{name}")
-            for name in ("status", "exception", "reserved_until", "paid_at", "message_id")
+            for name in (
+                "status",
+                "exception",
+                "from_balance",
+                "reserved_until",
+                "paid_at",
+                "message_id",
+            )
         }
     )
 )
@@ -59,9 +67,28 @@ _OVERDUE: Final = (
     .where(
         orders.c.status == sa.literal_column("'pending'"),
         orders.c.reserved_until <= sa.bindparam("now"),
+        sa.or_(
+            orders.c.reserved_until <= sa.bindparam("sure_before"),
+            ~sa.exists().where(
+                attempts.c.order_id == orders.c.id,
+                attempts.c.status == sa.literal_column("'open'"),
+                attempts.c.poll_at.isnot(None),
+            ),
+        ),
     )
     .order_by(orders.c.reserved_until)
     .limit(sa.bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+
+
+_WAITING: Final = (
+    sa.select(orders.c.id)
+    .where(
+        orders.c.exception == sa.literal_column("'short'"),
+        orders.c.status == sa.literal_column("'paid'"),
+    )
+    .order_by(orders.c.paid_at, orders.c.id)
     .with_for_update(skip_locked=True)
 )
 
@@ -75,6 +102,8 @@ class SqlOrders:
             "number": order.number,
             "buyer_id": order.buyer_id,
             "request_id": order.request_id,
+            "kind": order.kind,
+            "from_balance": order.from_balance,
             "total": order.total.amount,
             "currency": order.total.currency,
             "created_at": order.created_at,
@@ -86,7 +115,8 @@ class SqlOrders:
         }
         order.id = (await self._connection.execute(_INSERT, values)).scalar_one()
         lines = [_line_values(order.id, nth, line) for nth, line in enumerate(order.lines)]
-        await self._connection.execute(_INSERT_LINES, lines)
+        if lines:
+            await self._connection.execute(_INSERT_LINES, lines)
 
     async def save(self, order: Order) -> None:
         await self._connection.execute(
@@ -95,6 +125,7 @@ class SqlOrders:
                 "row_id": order.id,
                 "new_status": order.status,
                 "new_exception": order.exception,
+                "new_from_balance": order.from_balance,
                 "new_reserved_until": order.reserved_until,
                 "new_paid_at": order.paid_at,
                 "new_message_id": order.message_id,
@@ -144,9 +175,23 @@ class SqlOrders:
         chosen = chosen.order_by(orders.c.id).limit(size)
         return await self._among(chosen, orders.c.id)
 
-    async def lock_overdue(self, now: datetime, *, limit: int) -> list[Order]:
-        ids = (await self._connection.scalars(_OVERDUE, {"now": now, "most": limit})).all()
+    async def lock_overdue(
+        self, now: datetime, sure_before: datetime, *, limit: int
+    ) -> list[Order]:
+        bounds = {"now": now, "sure_before": sure_before, "most": limit}
+        ids = (await self._connection.scalars(_OVERDUE, bounds)).all()
         return await self._among(ids, orders.c.id) if ids else []
+
+    async def lock_waiting(self, variant_id: int | None = None) -> list[Order]:
+        chosen = _WAITING
+        if variant_id is not None:
+            wanting = sa.select(order_lines.c.order_id).where(
+                order_lines.c.variant_id == variant_id
+            )
+            chosen = chosen.where(orders.c.id.in_(wanting))
+        ids = (await self._connection.scalars(chosen)).all()
+        found = {order.id: order for order in await self._among(ids, orders.c.id)} if ids else {}
+        return [found[order_id] for order_id in ids]
 
     async def _one(self, statement: sa.Select[Any], values: dict[str, object]) -> Order:
         rows = (await self._connection.execute(statement, values)).all()
@@ -179,7 +224,7 @@ def _line_values(order_id: int, nth: int, line: OrderLine) -> dict[str, object]:
         "quantity": line.quantity,
         "unit_price": line.unit_price.amount,
         "currency": line.unit_price.currency,
-        "unit_stars": line.unit_stars,
+        "prices": dict(line.prices),
     }
 
 
@@ -189,7 +234,9 @@ def _group(rows: Sequence[Row]) -> list[Order]:
     firsts: dict[int, Row] = {}
     for row in rows:
         firsts.setdefault(row.id, row)
-        lines.setdefault(row.id, []).append(_line(row))
+        lines.setdefault(row.id, [])
+        if row.line_order_id is not None:
+            lines[row.id].append(_line(row))
     return [_order(row, tuple(lines[order_id])) for order_id, row in firsts.items()]
 
 
@@ -200,7 +247,7 @@ def _line(row: Row) -> OrderLine:
         row.line_title,
         row.line_quantity,
         Money(row.line_unit_price, row.line_currency),
-        row.line_unit_stars,
+        row.line_prices,
     )
 
 
@@ -214,6 +261,8 @@ def _order(row: Row, lines: tuple[OrderLine, ...]) -> Order:
         created_at=row.created_at,
         reserved_until=row.reserved_until,
         request_id=row.request_id,
+        kind=row.kind,
+        from_balance=row.from_balance,
         status=OrderStatus(row.status),
         exception=OrderException(row.exception) if row.exception else None,
         paid_at=row.paid_at,

@@ -10,11 +10,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 
-from domain.ledger import Posting
+from domain.ledger import HELD, Posting, Share, customer_of
 from domain.money import Money
-from domain.payments import Payment, PaymentEvent, Recorded
+from domain.payments import Payment, PaymentEvent, Recorded, RefundEvent
 from storage.rows import Row
-from storage.tables import attempts, ledger, payments
+from storage.tables import attempts, early_returns, ledger, payments
 
 
 def _record(insert: Any) -> ReturningInsert[int, bool, int, str]:  # either dialect's insert()
@@ -41,6 +41,48 @@ _OF_ORDER: Final = (
     sa.select(payments)
     .where(payments.c.order_id == sa.bindparam("of_order"))
     .order_by(payments.c.id)
+)
+
+_INSERT: Final = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_FORETOLD: Final = sa.select(early_returns.c.amount).where(
+    *(
+        early_returns.c[name] == sa.bindparam(name)
+        for name in ("provider", "account", "external_id", "currency")
+    )
+)
+_standing: Final = sa.func.sum(ledger.c.amount).label("standing")
+_SHARES: Final = (
+    sa.select(
+        ledger.c.payment_id,
+        payments.c.provider,
+        payments.c.attempt_number,
+        payments.c.currency.label("paid_in"),
+        ledger.c.account,
+        ledger.c.currency,
+        _standing,
+    )
+    .join_from(ledger, payments, payments.c.id == ledger.c.payment_id)
+    .where(
+        ledger.c.order_id == sa.bindparam("of_order"), ~ledger.c.account.startswith("provider:")
+    )
+    .group_by(
+        ledger.c.payment_id,
+        payments.c.provider,
+        payments.c.attempt_number,
+        payments.c.currency,
+        ledger.c.account,
+        ledger.c.currency,
+    )
+    .having(_standing != 0)
+    .order_by(ledger.c.payment_id)
+)
+_owed: Final = sa.func.sum(ledger.c.amount).label("owed")
+_OWED: Final = (
+    sa.select(ledger.c.currency, _owed)
+    .where(ledger.c.customer_id == sa.bindparam("customer"))
+    .group_by(ledger.c.currency)
+    .having(_owed != 0)
+    .order_by(ledger.c.currency)
 )
 
 
@@ -111,30 +153,91 @@ class SqlPayments:
             rows = [_row(posting, order_id, payment_id, now) for posting in postings]
             await self._connection.execute(_POST, rows)
 
-    async def balances(self, order_id: int) -> dict[str, int]:
-        total = sa.func.sum(ledger.c.amount)
-        rows = await self._connection.execute(
-            sa.select(ledger.c.account, total)
-            .where(ledger.c.order_id == order_id)
-            .group_by(ledger.c.account, ledger.c.currency)
-            .having(total != 0)
-        )
-        return {account: int(amount) for account, amount in rows}
-
-    async def reverse(self, payment_id: int, *, order_id: int, now: datetime) -> None:
-        booked = await self._connection.execute(
-            sa.select(
-                ledger.c.account, ledger.c.currency, sa.func.sum(ledger.c.amount).label("amount")
+    async def shares(self, order_id: int) -> list[Share]:
+        rows = await self._connection.execute(_SHARES, {"of_order": order_id})
+        return [
+            Share(
+                row.payment_id,
+                row.provider,
+                row.attempt_number,
+                row.paid_in,
+                row.account,
+                Money(int(row.standing), row.currency),
             )
-            .where(ledger.c.payment_id == payment_id)
-            .group_by(ledger.c.account, ledger.c.currency)
-        )
-        opposite = [
-            Posting(row.account, Money(-int(row.amount), row.currency))
-            for row in booked
-            if row.amount
+            for row in rows
         ]
-        await self.post(opposite, order_id=order_id, payment_id=payment_id, now=now)
+
+    async def held_of(self, payment_id: int) -> Money:
+        standing = sa.func.coalesce(sa.func.sum(ledger.c.amount), 0)
+        amount = await self._connection.scalar(
+            sa.select(standing).where(ledger.c.payment_id == payment_id, ledger.c.account == HELD)
+        )
+        currency = await self._connection.scalar(
+            sa.select(payments.c.currency).where(payments.c.id == payment_id)
+        )
+        return Money(int(amount or 0), str(currency))
+
+    async def owed_to(self, customer_id: int) -> list[Money]:
+        rows = await self._connection.execute(_OWED, {"customer": customer_id})
+        return [Money(int(row.owed), row.currency) for row in rows]
+
+    async def find(self, provider: str, account: str, external_id: str) -> Payment | None:
+        row = (
+            await self._connection.execute(
+                sa.select(payments).where(
+                    payments.c.provider == provider,
+                    payments.c.account == account,
+                    payments.c.external_id == external_id,
+                )
+            )
+        ).first()
+        return _payment(row) if row is not None else None
+
+    async def foretell(self, event: RefundEvent, now: datetime) -> None:
+        insert: Any = _INSERT[self._connection.dialect.name]  # the dialects share no base
+        told = insert(early_returns).values(
+            provider=event.provider,
+            account=event.account,
+            external_id=event.external_id,
+            refund_id=event.refund_id,
+            disputed=event.disputed,
+            amount=event.returned.amount,
+            currency=event.returned.currency,
+            told_at=now,
+        )
+        keys = [column.name for column in early_returns.primary_key]
+        await self._connection.execute(
+            told.on_conflict_do_update(
+                index_elements=keys,
+                set_={"amount": told.excluded.amount},
+                where=early_returns.c.amount < told.excluded.amount,
+            )
+        )
+
+    async def foretold(self, event: PaymentEvent) -> Money:
+        told = await self._connection.execute(
+            _FORETOLD,
+            {
+                "provider": event.provider,
+                "account": event.account,
+                "external_id": event.external_id,
+                "currency": event.amount.currency,
+            },
+        )
+        gone = sum(row.amount for row in told)
+        return Money(min(gone, event.amount.amount), event.amount.currency)
+
+    async def since(self, provider: str, account: str, since: datetime) -> list[Payment]:
+        rows = await self._connection.execute(
+            sa.select(payments)
+            .where(
+                payments.c.provider == provider,
+                payments.c.account == account,
+                payments.c.received_at >= since,
+            )
+            .order_by(payments.c.id)
+        )
+        return [_payment(row) for row in rows]
 
 
 def _row(
@@ -144,6 +247,7 @@ def _row(
         "payment_id": payment_id,
         "order_id": order_id,
         "account": posting.account,
+        "customer_id": customer_of(posting.account),
         "amount": posting.amount.amount,
         "currency": posting.amount.currency,
         "at": now,

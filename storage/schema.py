@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.errors import DomainError
 from storage.engine import create_engine, read_url
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 # Any number that no other program on the server uses for its advisory locks.
 _LOCK: Final = 0x6B657973
 

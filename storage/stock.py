@@ -69,6 +69,16 @@ _KEYS_OF: Final = (
 )
 
 
+# A sold key whose money went back: it may be used all the same, and is worth asking about.
+_FLAGGED: Final = sa.case(
+    (
+        sa.and_(card_keys.c.status == "sold", orders.c.status == "refunded"),
+        sa.literal_column("'refunded'"),
+    ),
+    else_=card_keys.c.status,
+).label("status")
+
+
 class SqlStock:
     def __init__(self, connection: AsyncConnection, marks: dict[int, int]) -> None:
         self._connection = connection
@@ -235,7 +245,7 @@ class SqlStock:
         self, key_id: int, *, variant_id: int | None, size: int
     ) -> list[tuple[SealedKey, str, str, str | None]]:
         statement = (
-            sa.select(*_SEALED, variants.c.sku, card_keys.c.status, orders.c.number)
+            sa.select(*_SEALED, variants.c.sku, _FLAGGED, orders.c.number)
             .select_from(
                 card_keys.join(variants, variants.c.id == card_keys.c.variant_id).outerjoin(orders)
             )

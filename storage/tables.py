@@ -85,7 +85,7 @@ variants = sa.Table(
     sa.Column("sku", sa.String(32), nullable=False),
     sa.Column("name", sa.String(64), nullable=False),
     *_money("price"),
-    sa.Column("stars", sa.Integer),
+    sa.Column("prices", Json, nullable=False),  # what it costs in other currencies
     sa.Column("stock_level", sa.String(8), nullable=False),
     sa.CheckConstraint("price > 0", name="price"),
 )
@@ -118,9 +118,11 @@ orders = sa.Table(
     sa.Column("number", sa.String(32), nullable=False, unique=True),
     sa.Column("buyer_id", sa.BigInteger, nullable=False),
     sa.Column("request_id", sa.String(32), nullable=False),
+    sa.Column("kind", sa.String(12), nullable=False),
     sa.Column("status", sa.String(12), nullable=False),
     sa.Column("exception", sa.String(16)),
     *_money("total"),
+    sa.Column("from_balance", sa.BigInteger, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("reserved_until", UtcDateTime, nullable=False),
     sa.Column("paid_at", UtcDateTime),
@@ -150,7 +152,7 @@ order_lines = sa.Table(
     sa.Column("title", sa.String(160), nullable=False),
     sa.Column("quantity", sa.Integer, nullable=False),
     *_money("unit_price"),
-    sa.Column("unit_stars", sa.Integer),
+    sa.Column("prices", Json, nullable=False),
     sa.CheckConstraint("quantity > 0", name="quantity"),
 )
 
@@ -217,9 +219,19 @@ attempts = sa.Table(
     sa.Column("live", sa.Boolean, nullable=False),
     *_money("amount"),
     sa.Column("received", sa.BigInteger, nullable=False),
+    sa.Column("from_balance", sa.BigInteger, nullable=False),
     sa.Column("status", sa.String(8), nullable=False),
     sa.Column("checkout", Json),
+    sa.Column("confirming", Json),  # [seen, needed]
+    sa.Column("poll_at", UtcDateTime),
+    sa.Column("poll_count", sa.Integer, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
+)
+sa.Index(
+    "ix_attempts_poll",
+    attempts.c.poll_at,
+    postgresql_where=attempts.c.poll_at.isnot(None),
+    sqlite_where=attempts.c.poll_at.isnot(None),
 )
 
 payments = sa.Table(
@@ -247,8 +259,15 @@ ledger = sa.Table(
     sa.Column("payment_id", sa.ForeignKey("payments.id"), nullable=False, index=True),
     sa.Column("order_id", sa.ForeignKey("orders.id"), index=True),
     sa.Column("account", sa.String(64), nullable=False),
+    sa.Column("customer_id", sa.BigInteger),  # whose balance the account is
     *_money("amount"),
     sa.Column("at", UtcDateTime, nullable=False),
+)
+sa.Index(
+    "ix_ledger_customer",
+    ledger.c.customer_id,
+    postgresql_where=ledger.c.customer_id.isnot(None),
+    sqlite_where=ledger.c.customer_id.isnot(None),
 )
 
 refunds = sa.Table(
@@ -262,8 +281,48 @@ refunds = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("status", sa.String(12), nullable=False),
     sa.Column("status_before", sa.String(12), nullable=False),
+    sa.Column("origin", sa.String(8), nullable=False),
+    sa.Column("desk_id", sa.String(255), nullable=False),
+    sa.Column("claim", sa.String(500)),
+    sa.Column("taken", Json),  # [[account, amount], …]
+    sa.Column("due_at", UtcDateTime),
+    sa.Column("try_count", sa.Integer, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("ended_at", UtcDateTime),
+)
+sa.Index(
+    "ix_refunds_due",
+    refunds.c.due_at,
+    postgresql_where=refunds.c.due_at.isnot(None),
+    sqlite_where=refunds.c.due_at.isnot(None),
+)
+
+# Refunds that were told of before their payment was.
+early_returns = sa.Table(
+    "early_returns",
+    metadata,
+    sa.Column("provider", sa.String(16), primary_key=True),
+    sa.Column("account", sa.String(128), primary_key=True),
+    sa.Column("external_id", sa.String(255), primary_key=True),  # the payment's
+    sa.Column("refund_id", sa.String(255), primary_key=True),  # empty: a sum of all
+    sa.Column("disputed", sa.Boolean, primary_key=True),
+    *_money("amount"),
+    sa.Column("told_at", UtcDateTime, nullable=False),
+)
+
+alarms = sa.Table(
+    "alarms",
+    metadata,
+    sa.Column("provider", sa.String(16), primary_key=True),
+    sa.Column("trouble", sa.String(16), primary_key=True),
+    sa.Column("raised_at", UtcDateTime, nullable=False),
+)
+
+chores = sa.Table(
+    "chores",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("due_at", UtcDateTime, nullable=False),
 )
 
 outbox = sa.Table(

@@ -9,6 +9,7 @@ from typing import Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from storage.alarms import SqlAlarms, SqlChores
 from storage.attempts import SqlAttempts
 from storage.audit import SqlAudit
 from storage.catalog import SqlCatalog
@@ -48,6 +49,8 @@ class SqlUnitOfWork:
     attempts: SqlAttempts
     payments: SqlPayments
     refunds: SqlRefunds
+    alarms: SqlAlarms
+    chores: SqlChores
     outbox: SqlOutbox
     audit: SqlAudit
 
@@ -65,7 +68,8 @@ class SqlUnitOfWork:
             with _translating():
                 await connection.begin()
         except BaseException:
-            await connection.close()
+            with _translating():
+                await connection.close()
             raise
         self._connection = connection
         self._open_repositories(connection)
@@ -79,7 +83,8 @@ class SqlUnitOfWork:
     ) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            await connection.close()  # rolls back what was not committed
+            with _translating():
+                await connection.close()  # rolls back what was not committed
             # Let whoever waits for it have it: the pool gives it to the one who asks first, and
             # somebody with one transaction after another would never leave it to another.
             await asyncio.sleep(0)
@@ -103,6 +108,8 @@ class SqlUnitOfWork:
         self.attempts = SqlAttempts(connection)
         self.payments = SqlPayments(connection)
         self.refunds = SqlRefunds(connection)
+        self.alarms = SqlAlarms(connection)
+        self.chores = SqlChores(connection)
         self.outbox = SqlOutbox(connection)
         self.audit = SqlAudit(connection)
 
