@@ -1,13 +1,13 @@
 """What payment providers share: callbacks over HTTP, verified before they are believed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol, runtime_checkable
 from urllib.parse import parse_qsl
 
 from domain.errors import DomainError
-from domain.payments import PaymentEvent, PaymentProvider
+from domain.payments import Event, PaymentProvider
 
 MAX_CALLBACK_BYTES = 64 * 1024
 FORM = "application/x-www-form-urlencoded"
@@ -15,6 +15,10 @@ FORM = "application/x-www-form-urlencoded"
 
 class InvalidSignature(DomainError):
     """The callback is not from the provider."""
+
+
+class SignatureProbe(InvalidSignature):
+    """The provider tries whether the shop refuses a wrong signature: no cause for alarm."""
 
 
 class MalformedCallback(DomainError):
@@ -62,8 +66,8 @@ class CallbackProvider(PaymentProvider, Protocol):
     def methods(self) -> Mapping[str, frozenset[str]]:
         """The HTTP methods it uses, each with the content types allowed (empty: no body)."""
 
-    async def parse(self, callback: RawCallback) -> list[PaymentEvent]:
-        """Verify and read; no payment in it, no event.
+    async def parse(self, callback: RawCallback) -> Sequence[Event]:
+        """Verify and read; where it says nothing that concerns the shop, there is no event.
 
         Raises `InvalidSignature`, `MalformedCallback`, `StaleCallback`, `WrongMerchant`, and
         `ProviderUnavailable` where the provider has to be asked and does not answer.

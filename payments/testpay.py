@@ -7,20 +7,22 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 from urllib.parse import urlencode
 
 from domain.errors import ProviderRejected
 from domain.money import CURRENCIES, MAX_MINOR, Money
-from domain.orders import OrderLine, total
 from domain.payments import (
     Attempt,
     Capability,
     Checkout,
     CloseResult,
     NewAttempt,
+    News,
     PaymentEvent,
     Refund,
+    RefundResult,
 )
 from payments.provider import (
     Answer,
@@ -54,6 +56,8 @@ class TestPay:
     account: Final = "test"
     live: Final = False
     capabilities: Final = Capability.NONE
+    currencies: Final[Sequence[str]] = ()
+    tail: Final = timedelta()
     methods: Final[Mapping[str, frozenset[str]]] = {"POST": frozenset({"application/json"})}
 
     def __init__(
@@ -65,23 +69,26 @@ class TestPay:
         self._page_url = page_url.rstrip("/")
         self._clock = clock
 
-    def quote(self, lines: Sequence[OrderLine]) -> Money | None:
-        return total(lines)
+    def takes(self, amount: Money) -> bool:
+        return True
 
     async def create(self, new: NewAttempt) -> Checkout:
         link = PayLink(new.attempt.number, new.attempt.amount, new.title)
         path = f"/sandbox/pay/{link.number}?{urlencode(link.query(self._secret))}"
         return Checkout(link=f"{self._page_url}{path}")
 
-    async def query(self, attempt: Attempt) -> PaymentEvent | None:
+    async def query(self, attempt: Attempt) -> News | None:
         """There is nobody to ask: the page forgets."""
         return None
 
     async def close(self, attempt: Attempt) -> CloseResult:
         return CloseResult.MAYBE_PAYABLE
 
-    async def refund(self, refund: Refund) -> None:
+    async def refund(self, refund: Refund) -> RefundResult:
         raise ProviderRejected(self.code, "not offered")
+
+    async def check(self) -> None:
+        """There is nothing that could be wrong."""
 
     async def parse(self, callback: RawCallback) -> list[PaymentEvent]:
         self._authenticate(callback)
