@@ -12,6 +12,7 @@ _COMMANDS: Final[dict[str, Callable[[Texts], str]]] = {
     "catalog": lambda t: t.label("What is for sale"),
     "orders": lambda t: t.label("My orders and their keys"),
     "order": lambda t: t.label("Open an order by its number"),
+    "balance": lambda t: t.label("Your balance, and how to fill it"),
     "language": lambda t: t.label("Choose the language"),
     "support": lambda t: t.label("Ask a person"),
     "paysupport": lambda t: t.label("Help with a payment"),

@@ -1,6 +1,6 @@
 """aiogram's dispatcher over the shop's routes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -10,15 +10,14 @@ from aiogram.exceptions import TelegramAPIError
 from aiogram.fsm.storage.base import BaseStorage
 from aiogram.types import ErrorEvent, Message, Update, User
 
-from domain.payments import PaymentProvider
 from domain.ports import UnitOfWork, Vault
-from domain.rules import Rules
 from handlers import admin, buyer, errors
 from handlers.buyer import paying, start
 from handlers.middlewares import PersonMiddleware, Throttle
 from handlers.routes import RETAKEN, Routes
 from handlers.shop import Background, OpenKeyFile, OpenSheet, ShopInfo
 from handlers.texts import Texts, language_of, texts
+from handlers.views.methods import Ways
 
 log = structlog.get_logger(__name__)
 
@@ -28,8 +27,7 @@ def build_dispatcher(
     storage: BaseStorage,
     new_uow: Callable[[], UnitOfWork],
     throttle: Throttle,
-    providers: Mapping[str, PaymentProvider],
-    rules: Rules,
+    ways: Ways,
     shop: ShopInfo,
     vault: Vault,
     background: Background,
@@ -41,8 +39,7 @@ def build_dispatcher(
         storage=storage,
         new_uow=new_uow,
         throttle=throttle,
-        providers=providers,
-        rules=rules,
+        ways=ways,
         shop=shop,
         vault=vault,
         background=background,
@@ -59,6 +56,7 @@ def _register(dispatcher: Dispatcher) -> None:
     routes = Routes()
     routes.include(buyer.routes, admin.routes)
     dispatcher.pre_checkout_query.register(paying.on_pre_checkout)
+    dispatcher.shipping_query.register(paying.on_shipping)
     dispatcher.my_chat_member.register(start.on_member_update)
     dispatcher.callback_query.register(routes.on_button)
     dispatcher.message.register(paying.on_payment, _has("successful_payment"))

@@ -12,6 +12,7 @@ from domain.managing import FIELDS
 from domain.orders import OrderStatus
 from handlers.texts import Texts
 from handlers.views import status
+from handlers.views.money import amount
 
 # Each takes its own error class.
 _Sentence = Callable[[Any, Texts], Markup]
@@ -67,6 +68,14 @@ def _bad_amount(error: e.BadAmount, t: Texts) -> Markup:
     return t("“{text}” is no price. Write it like 4.99 or 4.99 CNY.", text=error.text[:40])
 
 
+def _out_of_bounds(error: e.TopUpOutOfBounds, t: Texts) -> Markup:
+    return t(
+        "Choose a sum from {least} to {most}.",
+        least=amount(error.least, t),
+        most=amount(error.most, t),
+    )
+
+
 def _order_closed(error: e.OrderClosed, t: Texts) -> Markup:
     return t(
         "Order {number} is {status}: that cannot be done any more. See /orders.",
@@ -111,6 +120,8 @@ _RULES: Final[Mapping[str, Callable[[Texts], Markup]]] = {
     "name": lambda t: t("1 to {most} characters", most=NAME_LENGTH),
     "description": lambda t: t("up to {most} characters", most=DESCRIPTION_LENGTH),
     "active": lambda t: t("on or off"),
+    "photo": lambda t: t("a photo sent to this chat"),
+    "prices": lambda t: t("amounts in other currencies, such as 35 CNY, 4.50 EUR"),
 }
 _FAULTS: Final[Mapping[e.FileFault, Callable[[Texts], Markup]]] = {
     e.FileFault.EMPTY: lambda t: t("The file is empty. Send one with a key on each line."),
@@ -136,6 +147,7 @@ _SENTENCES: Final[dict[type[Exception], _Sentence]] = {
     e.TooManyPending: _too_many_pending,
     e.BadQuantity: _bad_quantity,
     e.BadAmount: _bad_amount,
+    e.TopUpOutOfBounds: _out_of_bounds,
     e.OrderClosed: _order_closed,
     e.IllegalTransition: lambda _, t: t("The order has moved on meanwhile. Open it again."),
     e.OrderExpired: _order_expired,
@@ -148,8 +160,17 @@ _SENTENCES: Final[dict[type[Exception], _Sentence]] = {
     ),
     e.ProviderRejected: lambda _, t: t("The payment service refused. Choose another way to pay."),
     e.NotRefundable: lambda _, t: t(
-        "This cannot be refunded from here: nothing is held, or its payment service cannot "
-        "give money back. Refund it there, then press Handled."
+        "There is not so much to give back: it was given back before, or never came."
+    ),
+    e.BalanceTooLow: lambda _, t: t(
+        "The balance does not hold that much any more. See /balance, or pay another way."
+    ),
+    e.PaymentUnderWay: lambda _, t: t(
+        "Your payment is on its way: the order cannot be cancelled any more."
+    ),
+    e.NotPaidYet: lambda _, t: t(
+        "The payment service knows of no payment yet. If you have just paid, wait a minute and "
+        "press again; the goods come by themselves as soon as it is there."
     ),
     e.Banned: lambda _, t: t("You cannot buy here. Write to /support if this is a mistake."),
     e.BadSku: lambda _, t: t(

@@ -18,9 +18,10 @@ from aiogram.types import BufferedInputFile
 from markupsafe import Markup
 
 from domain import errors
-from domain.delivery import Alert, HandOver, Outgoing
+from domain.delivery import Alert, HandOver, MoneyNotice, Outgoing
 from handlers.texts import Texts, language_of, texts
-from handlers.views import alerts, goods, order
+from handlers.views import alerts, balance, goods, order
+from handlers.views.methods import Ways
 from handlers.views.part import EditPart, FilePart, Part, TextPart
 
 _GONE = ("chat not found", "user not found", "PEER_ID_INVALID", "bot can't initiate")
@@ -30,8 +31,9 @@ _NOTHING_TO_EDIT = ("message is not modified", "message to edit not found", "can
 
 
 class TelegramMessenger:
-    def __init__(self, bot: Bot) -> None:
+    def __init__(self, bot: Bot, ways: Ways) -> None:
         self._bot = bot
+        self._ways = ways
 
     def compose(self, message: Outgoing) -> Sequence[Part]:
         """In the reader's language; the same parts for the same message."""
@@ -41,9 +43,12 @@ class TelegramMessenger:
             return goods.parts(message, t)
         if isinstance(message, Alert):
             return [TextPart(alerts.alert(message, t))]
+        if isinstance(message, MoneyNotice):
+            return [TextPart(balance.notice(message.order.number, message.facts, t))]
         if message.order.message_id is None:
             return []
-        view = order.order(message.order, message.attempt, t)
+        shown = order.Shown(message.order, message.attempt, message.claims)
+        view = order.order(shown, self._ways, t)
         return [EditPart(message.order.message_id, view)]
 
     async def send(self, chat_id: int, part: Part) -> None:

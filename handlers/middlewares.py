@@ -35,7 +35,7 @@ class PersonMiddleware(BaseMiddleware):
         chat: Chat | None = data.get("event_chat")
         if user is None or user.is_bot or (chat is not None and chat.type != ChatType.PRIVATE):
             return None  # in groups the shop says nothing
-        if isinstance(event, Update) and event.pre_checkout_query is not None:
+        if isinstance(event, Update) and (event.pre_checkout_query or event.shipping_query):
             return await handler(event, data)  # answered in time, whatever the database does
         uow = self._new_uow()
         customer = await self._known(uow, user)

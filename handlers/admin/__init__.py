@@ -2,6 +2,7 @@
 
 from handlers.admin import (
     admins,
+    banning,
     editing,
     exporting,
     importing,
@@ -26,4 +27,5 @@ routes.include(
     review.routes,
     exporting.routes,
     admins.routes,
+    banning.routes,
 )

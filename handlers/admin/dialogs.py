@@ -45,6 +45,10 @@ class Confirming(StatesGroup):
     reason = State()
 
 
+class Refunding(StatesGroup):
+    amount = State()
+
+
 class Appointing(StatesGroup):
     user_id = State()
 

@@ -1,6 +1,5 @@
 """/resend, /refund and /confirm: typed, or asked for step by step."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,24 +8,25 @@ from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 from markupsafe import Markup
 
-from domain import deciding, reviewing
+from domain import deciding, managing, reviewing
 from domain.catalog import plain
 from domain.customers import Customer, Permission
-from domain.payments import PaymentProvider
+from domain.money import CURRENCIES, Money
 from domain.ports import UnitOfWork
+from domain.refunding import Wanted
 from handlers import errors
-from handlers.admin.dialogs import Choosing, Confirming, Dialog, order_number
+from handlers.admin.dialogs import Choosing, Confirming, Dialog, Refunding, order_number
 from handlers.admin.giving_back import give_back
 from handlers.routes import Command, Routes
 from handlers.texts import Texts
 from handlers.views import admin_buttons as buttons
 from handlers.views import admin_sales
 from handlers.views import admin_settling as settling
+from handlers.views.methods import Ways
 from handlers.views.view import View
 
 routes = Routes()
 
-Providers = Mapping[str, PaymentProvider]
 TRANSACTION_LENGTH = 128
 REASON_LENGTH = 300
 # What each command that asks for an order needs; checked again when the answer comes.
@@ -44,7 +44,7 @@ class Desk:
 
     uow: UnitOfWork
     customer: Customer
-    providers: Providers
+    ways: Ways
     now: datetime
     t: Texts
 
@@ -82,16 +82,21 @@ class Desk:
             await self._resend(number)
             return await self.file(number, settling.resent(self.t))
         if verb == "refund":
-            return await self._refunded(number, rest[:REASON_LENGTH])
+            return await self._refunded(number, rest)
         return await self.file(number)
 
-    async def _refunded(self, number: str, reason: str) -> View:
-        """All of it; where only one payment is too many, the admin is asked which is meant."""
+    async def _refunded(self, number: str, rest: str) -> View:
+        """All of it, or the amount that is named; where only one payment is too many, the admin is
+        asked which is meant.
+        """
         found = await reviewing.open_file(self.uow, number)
-        if settling.returned_alone(found.order, found.order.exception):
+        amount, reason = read_part(rest)
+        if amount is None and settling.returned_alone(found.order, found.order.exception):
             return settling.confirm_refund(found, self.t)
+        wanted = Wanted(amount=amount)
+        reason = reason[:REASON_LENGTH]
         news = await give_back(
-            self.uow, self.providers, number, reason, self.customer, self.now, self.t
+            self.uow, self.ways.providers, number, reason, wanted, self.customer, self.now, self.t
         )
         return await self.file(number, news)
 
@@ -106,10 +111,59 @@ class Desk:
             number,
             transaction,
             reason[:REASON_LENGTH],
+            self.ways.rules,
             actor_id=self.customer.id,
             now=self.now,
         )
         return await self.file(number, settling.confirmed(settlement.outcome, self.t))
+
+
+def read_part(text: str) -> tuple[Money | None, str]:
+    """`2.50 USD reason`: an amount with its currency in capitals; everything else is the reason,
+    so that "2 keys were dead" gives nobody two dollars.
+    """
+    number, _, rest = text.strip().partition(" ")
+    currency, _, reason = rest.strip().partition(" ")
+    if currency not in CURRENCIES:
+        return None, text.strip()
+    return Money.parse(number, currency), reason.strip()
+
+
+@routes.button(buttons.AskPart, permission=Permission.MONEY)
+async def ask_part(
+    query: CallbackQuery,
+    data: buttons.AskPart,
+    bot: Bot,
+    state: FSMContext,
+    uow: UnitOfWork,
+    t: Texts,
+) -> None:
+    found = await reviewing.open_file(uow, data.number)
+    dialog = Dialog.behind(query, bot, state, t)
+    await dialog.ask(Refunding.amount, settling.ask_part(found, t), number=data.number)
+
+
+@routes.answer(Refunding.amount, permission=Permission.MONEY)
+async def part_given(
+    message: Message,
+    bot: Bot,
+    state: FSMContext,
+    uow: UnitOfWork,
+    customer: Customer,
+    ways: Ways,
+    now: datetime,
+    t: Texts,
+) -> None:
+    """The dialog goes on until an amount fits, or is left with /cancel."""
+    dialog = Dialog(bot, message.chat.id, state, t)
+    number = await dialog.known("number")
+    found = await reviewing.open_file(uow, number)
+    currency = found.payments[-1].amount.currency if found.payments else ""
+    amount, reason = managing.read_price(message.text or "", currency)
+    news = await give_back(
+        uow, ways.providers, number, reason, Wanted(amount=amount), customer, now, t
+    )
+    await dialog.end(await Desk(uow, customer, ways, now, t).file(number, news))
 
 
 @routes.command("resend", permission=Permission.ORDERS)
@@ -122,12 +176,12 @@ async def settle(
     state: FSMContext,
     uow: UnitOfWork,
     customer: Customer,
-    providers: Providers,
+    ways: Ways,
     now: datetime,
     t: Texts,
 ) -> None:
     dialog = Dialog(bot, message.chat.id, state, t)
-    await Desk(uow, customer, providers, now, t).do(command.name, command.args, dialog)
+    await Desk(uow, customer, ways, now, t).do(command.name, command.args, dialog)
 
 
 @routes.answer(Choosing.number, permission=Permission.ORDERS)
@@ -137,7 +191,7 @@ async def number_given(
     state: FSMContext,
     uow: UnitOfWork,
     customer: Customer,
-    providers: Providers,
+    ways: Ways,
     now: datetime,
     t: Texts,
 ) -> None:
@@ -146,7 +200,7 @@ async def number_given(
     if verb not in NEEDED or not customer.may(NEEDED[verb]):
         await dialog.end(View(errors.unknown_command(t)))
         return
-    await Desk(uow, customer, providers, now, t).do(verb, message.text or "", dialog)
+    await Desk(uow, customer, ways, now, t).do(verb, message.text or "", dialog)
 
 
 @routes.button(buttons.Confirm, permission=Permission.MONEY)
@@ -157,12 +211,12 @@ async def begin_confirming(
     state: FSMContext,
     uow: UnitOfWork,
     customer: Customer,
-    providers: Providers,
+    ways: Ways,
     now: datetime,
     t: Texts,
 ) -> None:
     dialog = Dialog.behind(query, bot, state, t)
-    await Desk(uow, customer, providers, now, t).confirm(data.number, "", dialog)
+    await Desk(uow, customer, ways, now, t).confirm(data.number, "", dialog)
 
 
 @routes.answer(Confirming.transaction, permission=Permission.MONEY)
@@ -173,11 +227,11 @@ async def confirming(
     state: FSMContext,
     uow: UnitOfWork,
     customer: Customer,
-    providers: Providers,
+    ways: Ways,
     now: datetime,
     t: Texts,
 ) -> None:
     dialog = Dialog(bot, message.chat.id, state, t)
     known = f"{await dialog.known('transaction')} {plain(message.text or '')}"
-    desk = Desk(uow, customer, providers, now, t)
+    desk = Desk(uow, customer, ways, now, t)
     await desk.confirm(await dialog.known("number"), known, dialog)

@@ -1,6 +1,5 @@
 """/newproduct and /newvariant: in one line, or asked for step by step."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,8 +11,7 @@ from domain import assortment, managing
 from domain.catalog import Product, Variant
 from domain.catalog import sku as checked_sku
 from domain.customers import Customer, Permission
-from domain.orders import OrderLine
-from domain.payments import PaymentProvider
+from domain.orders import Bill, OrderLine
 from domain.ports import UnitOfWork
 from handlers import screen
 from handlers.admin.dialogs import Adding, Dialog
@@ -22,10 +20,9 @@ from handlers.shop import ShopInfo
 from handlers.texts import Texts
 from handlers.views import admin_buttons as buttons
 from handlers.views import admin_products as views
+from handlers.views.methods import Ways
 
 routes = Routes()
-
-Providers = Mapping[str, PaymentProvider]
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ class Adder:
     uow: UnitOfWork
     customer: Customer
     shop: ShopInfo
-    providers: Providers
+    ways: Ways
     now: datetime
 
     async def go_on(self, dialog: Dialog, draft: Draft) -> None:
@@ -74,7 +71,7 @@ class Adder:
             await dialog.ask(Adding.name, views.ask_name(t), **known)
         else:
             product, variant = await self._add(draft)
-            payable = can_be_paid(product, variant, self.providers)
+            payable = can_be_paid(product, variant, self.ways)
             await dialog.end(views.added(product, variant, t, can_be_paid=payable))
 
     async def _add(self, draft: Draft) -> tuple[Product, Variant]:
@@ -95,10 +92,9 @@ class Adder:
         )
 
 
-def can_be_paid(product: Product, variant: Variant, providers: Providers) -> bool:
+def can_be_paid(product: Product, variant: Variant, ways: Ways) -> bool:
     """Whether any method that is on takes a single piece."""
-    line = OrderLine.of(variant, product.name, 1)
-    return any(provider.quote([line]) is not None for provider in providers.values())
+    return bool(ways.quotes(Bill([OrderLine.of(variant, product.name, 1)], variant.price)))
 
 
 @routes.command("newproduct", permission=Permission.CATALOG)
@@ -110,13 +106,13 @@ async def new_product(
     uow: UnitOfWork,
     customer: Customer,
     shop: ShopInfo,
-    providers: Providers,
+    ways: Ways,
     now: datetime,
     t: Texts,
 ) -> None:
     draft = Draft.read(command.args, shop.currency) if command.args else Draft()
     dialog = Dialog(bot, message.chat.id, state, t)
-    await Adder(uow, customer, shop, providers, now).go_on(dialog, draft)
+    await Adder(uow, customer, shop, ways, now).go_on(dialog, draft)
 
 
 @routes.command("newvariant", permission=Permission.CATALOG)
@@ -128,7 +124,7 @@ async def new_variant(
     uow: UnitOfWork,
     customer: Customer,
     shop: ShopInfo,
-    providers: Providers,
+    ways: Ways,
     now: datetime,
     t: Texts,
 ) -> None:
@@ -142,7 +138,7 @@ async def new_variant(
     await assortment.look_up(uow, of)
     draft = Draft.read(rest[0], shop.currency, of) if rest else Draft(of)
     dialog = Dialog(bot, message.chat.id, state, t)
-    await Adder(uow, customer, shop, providers, now).go_on(dialog, draft)
+    await Adder(uow, customer, shop, ways, now).go_on(dialog, draft)
 
 
 @routes.button(buttons.NewProduct, permission=Permission.CATALOG)
@@ -173,7 +169,7 @@ async def answered(
     uow: UnitOfWork,
     customer: Customer,
     shop: ShopInfo,
-    providers: Providers,
+    ways: Ways,
     now: datetime,
     t: Texts,
 ) -> None:
@@ -182,7 +178,7 @@ async def answered(
     draft = Draft(await dialog.known("of"), await dialog.known("sku"), await dialog.known("price"))
     if text := (message.text or "").strip():
         draft = _with(draft, text, shop.currency)
-    await Adder(uow, customer, shop, providers, now).go_on(dialog, draft)
+    await Adder(uow, customer, shop, ways, now).go_on(dialog, draft)
 
 
 def _with(draft: Draft, text: str, currency: str) -> Draft:

@@ -1,6 +1,5 @@
 """The buttons under alerts and in an order's file: each settles an order, once."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,8 +9,8 @@ from markupsafe import Markup
 from domain import deciding, reviewing
 from domain.customers import Customer, Permission
 from domain.orders import OrderException
-from domain.payments import PaymentProvider
 from domain.ports import UnitOfWork
+from domain.refunding import Wanted
 from domain.reviewing import File
 from handlers import screen
 from handlers.admin.giving_back import give_back
@@ -20,10 +19,9 @@ from handlers.texts import Texts
 from handlers.views import admin_buttons as buttons
 from handlers.views import admin_sales
 from handlers.views import admin_settling as views
+from handlers.views.methods import Ways
 
 routes = Routes()
-
-Providers = Mapping[str, PaymentProvider]
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,7 @@ async def refund(
     data: buttons.Refund,
     uow: UnitOfWork,
     customer: Customer,
-    providers: Providers,
+    ways: Ways,
     now: datetime,
     t: Texts,
 ) -> Popup | None:
@@ -140,8 +138,7 @@ async def refund(
         await screen.show(query, views.confirm_refund(found, t))
         return None
     reason = data.why.value if data.why else ""
-    news = await give_back(
-        uow, providers, data.number, reason, customer, now, t, surplus_only=alone
-    )
+    wanted = Wanted(surplus_only=alone, to_balance=data.to_balance)
+    news = await give_back(uow, ways.providers, data.number, reason, wanted, customer, now, t)
     await decision.done(news)
     return None

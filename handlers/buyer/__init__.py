@@ -1,6 +1,6 @@
 """The buyers' chat, a file a feature."""
 
-from handlers.buyer import catalog, checkout, info, orders, product, start
+from handlers.buyer import balance, catalog, checkout, info, orders, product, start
 from handlers.routes import Routes
 
 routes = Routes()
@@ -9,6 +9,7 @@ routes.include(
     catalog.routes,
     product.routes,
     checkout.routes,
+    balance.routes,
     orders.routes,
     info.routes,
 )

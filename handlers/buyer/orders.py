@@ -1,7 +1,5 @@
 """A buyer's own orders, and their keys once more."""
 
-from collections.abc import Mapping
-
 from aiogram import Bot
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
@@ -9,20 +7,19 @@ from aiogram.types import CallbackQuery, Message
 from domain import checkout, delivery, history
 from domain.customers import Customer, Permission
 from domain.orders import read_number
-from domain.payments import PaymentProvider
 from domain.ports import UnitOfWork, Vault
 from handlers import screen
 from handlers.admin import sales
-from handlers.buyer.checkout import view_of
 from handlers.messenger import TelegramMessenger
 from handlers.routes import Command, Routes
 from handlers.texts import Texts
 from handlers.views.buttons import HistoryPage, OpenOrder, ShowKeys
 from handlers.views.history import history as history_page
+from handlers.views.methods import Ways
+from handlers.views.order import Shown
+from handlers.views.order import order as order_view
 
 routes = Routes()
-
-Providers = Mapping[str, PaymentProvider]
 
 
 @routes.command("orders")
@@ -50,14 +47,14 @@ async def order(
     uow: UnitOfWork,
     vault: Vault,
     customer: Customer,
-    providers: Providers,
+    ways: Ways,
     t: Texts,
 ) -> None:
     """One's own order; any order, with its file, for those who may see everybody's."""
     if customer.may(Permission.ORDERS):
         await sales.show_file(message, command, bot, state, uow, customer, t)
     elif command.args:
-        await _open(read_number(command.args), bot, uow, vault, customer, providers, t)
+        await _open(read_number(command.args), bot, uow, vault, customer, ways, t)
     else:
         await my_orders(message, bot, uow, customer, t)
 
@@ -70,10 +67,10 @@ async def open_order(
     uow: UnitOfWork,
     vault: Vault,
     customer: Customer,
-    providers: Providers,
+    ways: Ways,
     t: Texts,
 ) -> None:
-    await _open(data.number, bot, uow, vault, customer, providers, t)
+    await _open(data.number, bot, uow, vault, customer, ways, t)
 
 
 @routes.button(ShowKeys)
@@ -84,8 +81,9 @@ async def show_keys(
     uow: UnitOfWork,
     vault: Vault,
     customer: Customer,
+    ways: Ways,
 ) -> None:
-    await _send_keys(data.number, bot, uow, vault, customer)
+    await _send_keys(data.number, bot, uow, vault, customer, ways)
 
 
 async def _open(
@@ -94,21 +92,22 @@ async def _open(
     uow: UnitOfWork,
     vault: Vault,
     customer: Customer,
-    providers: Providers,
+    ways: Ways,
     t: Texts,
 ) -> None:
     """A message of its own, which is kept up to date from now on; the keys below it."""
     placed = await checkout.show(uow, number, customer.id)
-    message = await screen.send(bot, customer.id, view_of(placed, providers, t))
+    shown = Shown(placed.order, placed.attempt)
+    message = await screen.send(bot, customer.id, order_view(shown, ways, t))
     await checkout.remember_message(uow, number, message.message_id)
     if placed.order.is_paid:
-        await _send_keys(number, bot, uow, vault, customer)
+        await _send_keys(number, bot, uow, vault, customer, ways)
 
 
 async def _send_keys(
-    number: str, bot: Bot, uow: UnitOfWork, vault: Vault, customer: Customer
+    number: str, bot: Bot, uow: UnitOfWork, vault: Vault, customer: Customer, ways: Ways
 ) -> None:
     goods = await delivery.keys_of(uow, vault, number, customer.id)
-    messenger = TelegramMessenger(bot)
+    messenger = TelegramMessenger(bot, ways)
     for part in messenger.compose(goods):
         await messenger.send(customer.id, part)

@@ -7,7 +7,13 @@ from typing import Final
 
 import structlog
 from aiogram import Bot
-from aiogram.types import Message, PreCheckoutQuery
+from aiogram.types import (
+    LabeledPrice,
+    Message,
+    PreCheckoutQuery,
+    ShippingOption,
+    ShippingQuery,
+)
 
 from domain import checkout, returns, settlement
 from domain.customers import Customer
@@ -18,6 +24,7 @@ from domain.ports import UnitOfWork
 from handlers import errors, screen
 from handlers.texts import Texts, language_of, texts
 from handlers.views import payment
+from handlers.views.methods import Ways
 from handlers.views.view import View
 
 log = structlog.get_logger(__name__)
@@ -53,12 +60,40 @@ async def _refusal(query: PreCheckoutQuery, uow: UnitOfWork, t: Texts) -> str | 
     return None
 
 
+async def on_shipping(
+    query: ShippingQuery,
+    new_uow: Callable[[], UnitOfWork],
+    ways: Ways,
+    t: Texts | None = None,
+) -> None:
+    """Where to, and for how much: goods that come into the chat cost no freight."""
+    t = t or texts(language_of(None, query.from_user.language_code))
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            await checkout.may_ship(
+                new_uow(), query.invoice_payload, query.from_user.id, now=datetime.now(UTC)
+            )
+    except DomainError as error:
+        refusal = str(errors.sentence(error, t).striptags())
+        await query.answer(ok=False, error_message=refusal)
+        return
+    except TimeoutError:
+        await query.answer(ok=False, error_message=str(errors.went_wrong(t).striptags()))
+        return
+    free = ShippingOption(
+        id="chat",
+        title=t.label("Delivered in this chat"),
+        prices=[LabeledPrice(label=t.label("No freight"), amount=0)],
+    )
+    await query.answer(ok=True, shipping_options=[free])
+
+
 async def on_payment(
     message: Message,
     bot: Bot,
     uow: UnitOfWork,
     customer: Customer,
-    providers: Providers,
+    ways: Ways,
     t: Texts,
     now: datetime,
 ) -> None:
@@ -71,9 +106,9 @@ async def on_payment(
         paid.total_amount,
         paid.telegram_payment_charge_id,
         paid.invoice_payload,
-        providers,
+        ways.providers,
     )
-    settled = await settlement.settle(uow, event, now=now, source="chat")
+    settled = await settlement.settle(uow, event, ways.rules, now=now, source="chat")
     if (says := payment.received(settled, event.amount, t)) is not None:
         await screen.send(bot, customer.id, View(says))
 
@@ -83,7 +118,7 @@ async def on_refunded(
     bot: Bot,
     uow: UnitOfWork,
     customer: Customer,
-    providers: Providers,
+    ways: Ways,
     t: Texts,
     now: datetime,
 ) -> None:
@@ -91,13 +126,12 @@ async def on_refunded(
     if message.refunded_payment is None:
         return
     back = message.refunded_payment
-    provider, account, _ = _receiver(back.currency, providers)
-    event = RefundEvent(provider, account, back.telegram_payment_charge_id)
+    provider, account, _ = _receiver(back.currency, ways.providers)
     amount = Money(back.total_amount, back.currency)
-    number = await returns.note_return(
-        uow, event, back.invoice_payload, amount, buyer_id=customer.id, now=now
-    )
-    log.info("payment given back", provider=provider, order=number)
+    event = RefundEvent(provider, account, back.telegram_payment_charge_id, amount)
+    gone = await returns.book(uow, event, ways.rules, now=now)
+    number = await checkout.order_number_of(uow, back.invoice_payload, customer.id)
+    log.info("payment given back", provider=provider, order=number, new=gone is not None)
     await screen.send(bot, customer.id, View(payment.returned(number, amount, t)))
 
 

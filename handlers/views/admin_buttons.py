@@ -111,6 +111,19 @@ class Refund(CallbackData, prefix="arf"):
     number: Number
     why: OrderException | None = None
     whole: bool = False
+    to_balance: bool = False
+
+
+class AskPart(CallbackData, prefix="apt"):
+    """How much of an order is to go back."""
+
+    number: Number
+
+
+class Ban(CallbackData, prefix="abn"):
+    """A buyer who may not buy any more."""
+
+    user_id: Annotated[int, Within(gt=0, le=MAX_USER_ID)]
 
 
 class Handled(CallbackData, prefix="ah"):

@@ -26,7 +26,11 @@ def _commands(t: Texts) -> list[tuple[Permission, Markup]]:
         (Permission.ORDERS, t("/sales [STATUS]: orders; /sales review: those that need you")),
         (Permission.ORDERS, t("/order NUMBER: one order; /resend NUMBER: its goods again")),
         (Permission.MONEY, t("/confirm NUMBER TXN REASON: a payment seen elsewhere")),
-        (Permission.MONEY, t("/refund NUMBER [REASON]: give the money back")),
+        (
+            Permission.MONEY,
+            t("/refund NUMBER [2.50 USD] [REASON]: give the money back, all of it or a part"),
+        ),
+        (Permission.MONEY, t("/ban ID, /unban ID: who may not buy")),
         (Permission.STOCK, t("/export keys [SKU]: all keys as a file")),
         (Permission.ORDERS, t("/export orders [SKU] [FROM] [TO]: orders as a file")),
         (Permission.ADMINS, t("/admins: who may do what; /audit: who did what")),

@@ -118,3 +118,18 @@ def _values(name: str, before: Mapping[str, object], after: Mapping[str, object]
 def _cut(value: object) -> str:
     text = "–" if value is None else " ".join(str(value).split())
     return clip(text, _VALUE)
+
+
+def how_to_ban(command: str, t: Texts) -> Markup:
+    return t("Write /{command} and the buyer's id: an order's file shows it.", command=command)
+
+
+def banned(customer: Customer | None, user_id: int, t: Texts, *, banned: bool) -> Markup:
+    if customer is None:
+        return t("Nobody with the id {user_id} was ever here.", user_id=user_id)
+    whom = person(customer, user_id)
+    if banned:
+        return t(
+            "{whom} may not buy any more. /unban {user_id} undoes it.", whom=whom, user_id=user_id
+        )
+    return t("{whom} may buy again.", whom=whom)

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from domain.catalog import Page, Product, Variant
 from domain.kinds import KINDS
-from domain.managing import FIELDS
+from domain.managing import FIELDS, price_list
 from handlers.texts import Texts
 from handlers.views import admin_buttons as data
 from handlers.views import money
@@ -46,6 +46,7 @@ def card(product: Product, variant: Variant, t: Texts, news: Markup | None = Non
         t("<b>{sku}</b>: {title}", sku=variant.sku, title=_title(product, variant)),
         t("Price: {price}", price=money.amount(variant.price, t)),
         t("Price in Stars: {stars}", stars=variant.stars or "-"),
+        t("Other prices: {prices}", prices=price_list(variant) or "-"),
         t("Category: {name}", name=product.category.name if product.category else "-"),
         t("Per order: {least} to {most}", least=product.least, most=product.most),
         t("Kind: {kind}", kind=product.kind),
@@ -116,6 +117,9 @@ def ask_value(sku: str, field: str, t: Texts) -> View:
         "name": t("Send the new name, up to 64 characters."),
         "price": t("Send the new price, such as 4.99 or 4.99 CNY."),
         "stars": t("Send the price in Telegram Stars, such as 250; “-” for none."),
+        "prices": t(
+            "Send its prices in other currencies, such as 35 CNY, 4.50 EUR; “-” for none."
+        ),
         "description": t("Send the new description, up to 700 characters; “-” for none."),
         "category": t("Send the category's name; “-” for none."),
         "photo": t("Send the photo; “-” for none."),

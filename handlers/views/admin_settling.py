@@ -6,9 +6,11 @@ from typing import Final
 from aiogram.types import InlineKeyboardButton
 from markupsafe import Markup
 
+from domain import refunds
 from domain.customers import Customer, Permission
+from domain.money import Money
 from domain.orders import Order, OrderException
-from domain.payments import Payment, Refund, RefundStatus
+from domain.payments import Refund, RefundOrigin, RefundStatus
 from domain.reviewing import File
 from domain.settlement import Outcome
 from handlers.texts import Texts
@@ -19,13 +21,14 @@ from handlers.views.view import View, button, lines
 
 Row = list[InlineKeyboardButton]
 
+_NOTHING_CAME: Final = frozenset({OrderException.UNDELIVERABLE, OrderException.SHORT})
 _SURPLUS: Final = frozenset({OrderException.TWICE, OrderException.MISMATCH})
 
 
-def held(found: File) -> list[Payment]:
-    """Payments that have not been given back, nor are about to be."""
-    gone = {r.payment_id for r in found.refunds if r.status is not RefundStatus.FAILED}
-    return [payment for payment in found.payments if payment.id not in gone]
+def held(found: File) -> list[tuple[str, Money]]:
+    """What the order's payments still hold for the shop, by their provider's code."""
+    left = refunds.returnable(found.shares, found.order, found.refunds)
+    return [(p.provider, left[p.id]) for p in found.payments if p.id in left]
 
 
 def returned_alone(order: Order, why: OrderException | None) -> bool:
@@ -35,7 +38,7 @@ def returned_alone(order: Order, why: OrderException | None) -> bool:
 
 def refund_is_plain(order: Order, why: OrderException | None) -> bool:
     """Whether one press may give all of it back: the buyer has nothing for it."""
-    return not order.is_paid or why is OrderException.UNDELIVERABLE
+    return not order.is_paid or why in _NOTHING_CAME
 
 
 def can_refund(found: File) -> bool:
@@ -57,7 +60,7 @@ def actions(found: File, viewer: Customer, t: Texts) -> list[Row]:
             rows.append([button(t.label("Confirm a payment"), data.Confirm(number=order.number))])
         if can_refund(found):
             rows.append([button(t.label("Refund …"), data.AskRefund(number=order.number))])
-    if viewer.may(Permission.ORDERS) and order.is_paid:
+    if viewer.may(Permission.ORDERS) and order.is_paid and why is not OrderException.SHORT:
         rows.append([_resend(order, why, t)])
     if why is not None and may_dismiss(viewer, why):
         rows.append([_handled(order, why, t)])
@@ -74,7 +77,7 @@ def decisions(order: Order, why: OrderException, viewer: Customer, t: Texts) -> 
     if viewer.may(Permission.MONEY):
         if order.can_be_paid and why is not OrderException.UNDELIVERABLE:
             rows.append([_fulfil(order, why, t)])
-        if why in _SURPLUS or why is OrderException.UNDELIVERABLE or order.can_be_paid:
+        if why in _SURPLUS or why in _NOTHING_CAME or order.can_be_paid:
             rows.append([_refund(order, why, t)])
     if may_dismiss(viewer, why):
         rows.append([_handled(order, why, t)])
@@ -102,11 +105,15 @@ def confirm_refund(found: File, t: Texts) -> View:
     rows = [[_refund(order, why, t, t.label("Refund everything"), whole=True)]]
     if returned_alone(order, why):
         rows.insert(0, [_refund(order, why, t, t.label("Only the payment that is too many"))])
+    rows.append([button(t.label("A part …"), data.AskPart(number=order.number))])
+    if order.lines:
+        credit = data.Refund(number=order.number, why=why, whole=True, to_balance=True)
+        rows.append([button(t.label("Everything, to the balance"), credit)])
     text = lines(
         t("Give the money of order <b>{number}</b> back?", number=order.number),
         *(
-            t("{amount} by {provider}", amount=money.amount(p.amount, t), provider=p.provider)
-            for p in held(found)
+            t("{amount} by {provider}", amount=money.amount(left, t), provider=provider)
+            for provider, left in held(found)
         ),
         t("Keys that were handed over stay with the buyer.") if order.is_paid else None,
     )
@@ -134,30 +141,51 @@ def not_allowed(t: Texts) -> str:
     return t.label("Your role does not allow this.")
 
 
-def refunded(refunds: Sequence[Refund], t: Texts) -> Markup:
-    return lines(*(t("Given back: {amount}", amount=money.amount(r.amount, t)) for r in refunds))
+def ask_part(found: File, t: Texts) -> View:
+    question = t(
+        "How much of order {number} is to go back? Send an amount, such as 2.50, and a reason "
+        "behind it if you like.",
+        number=found.order.number,
+    )
+    return View(or_cancel(question, t))
+
+
+def refunded(done: Sequence[Refund], t: Texts) -> Markup:
+    return lines(*(_given_back(refund, t) for refund in done))
+
+
+def _given_back(refund: Refund, t: Texts) -> Markup:
+    sum_ = money.amount(refund.amount, t)
+    if refund.status is not RefundStatus.DONE:
+        return t("On its way back: {amount}. It is seen to until it is there.", amount=sum_)
+    if refund.claim is not None:
+        return t("Set aside: {amount}. The buyer's order has a button to collect it.", amount=sum_)
+    if refund.origin is RefundOrigin.BALANCE:
+        return t("Given back to the buyer's balance: {amount}", amount=sum_)
+    return t("Given back: {amount}", amount=sum_)
+
+
+def balance_spent(t: Texts) -> Markup:
+    return t("The buyer has spent it: their balance does not hold so much any more.")
 
 
 def refund_unknown(t: Texts) -> Markup:
     return t(
-        "The payment service does not answer, so the refund is under way. Press Refund again in "
-        "a minute: it is never paid twice."
+        "The payment service does not answer, so the refund is under way: it is asked again until "
+        "it does, and never paid twice."
     )
 
 
 def refund_refused(code: str, t: Texts) -> Markup:
     return t(
-        "The payment service refused the refund ({code}). Give the money back there, then press "
-        "Handled.",
+        "The payment service refused the refund ({code}). Press Refund … for the buyer's balance "
+        "instead, or give the money back there, then press Handled.",
         code=code,
     )
 
 
 def not_refundable(t: Texts) -> Markup:
-    return t(
-        "There is nothing to give back from here: nothing is held, or its payment service takes "
-        "no refunds. Give it back there, then press Handled."
-    )
+    return t("There is not so much to give back: it was given back before, or never came.")
 
 
 def confirmed(outcome: Outcome, t: Texts) -> Markup:

@@ -1,5 +1,8 @@
 """What the shop tells its admins of its own accord."""
 
+from collections.abc import Callable, Mapping
+from typing import Final
+
 from markupsafe import Markup
 
 from domain.customers import Customer, Permission
@@ -10,31 +13,24 @@ from domain.errors import (
     Refused,
     TelegramAway,
 )
-from domain.messages import Topic
+from domain.messages import Facts, Topic
 from domain.orders import Order, OrderException
 from domain.stock import StockLevel
 from handlers.texts import Texts
 from handlers.views import admin_buttons as data
 from handlers.views import admin_settling as settling
 from handlers.views import admin_words as words
-from handlers.views import money
+from handlers.views import money, money_alerts
 from handlers.views.admin_import import undo
 from handlers.views.view import Keyboard, View, button, lines
 
-Facts = dict[str, str | int]
-
 
 def alert(message: Alert, t: Texts) -> View:
-    facts, reader = message.note.facts, message.reader
-    match message.note.topic:
-        case Topic.REVIEW if message.order is not None:
-            return _review(message.order, facts, reader, t)
-        case Topic.PAYMENT:
-            return _unknown_payment(facts, t)
-        case Topic.STOCK:
-            return _stock(facts, reader, t)
-        case Topic.IMPORT:
-            return _cut_off(facts, t)
+    note, order, reader = message.note, message.order, message.reader
+    if note.topic in _OF_ORDERS and order is not None:
+        return _OF_ORDERS[note.topic](order, note.facts, reader, t)
+    if note.topic in _OF_NOBODY:
+        return _OF_NOBODY[note.topic](note.facts, reader, t)
     return View(t("Something needs an admin. Look at /sales review."))
 
 
@@ -161,3 +157,18 @@ def _cut_off(facts: Facts, t: Texts) -> View:
         ),
         [[undo(int(facts["batch"]), t), button(t.label("Import keys"), data.ImportInto(sku=sku))]],
     )
+
+
+_OF_ORDERS: Final[Mapping[Topic, Callable[[Order, Facts, Customer, Texts], View]]] = {
+    Topic.REVIEW: _review,
+    Topic.SETTLED: money_alerts.settled,
+    Topic.RETURNED: money_alerts.returned,
+}
+_OF_NOBODY: Final[Mapping[Topic, Callable[[Facts, Customer, Texts], View]]] = {
+    Topic.PAYMENT: lambda facts, _, t: _unknown_payment(facts, t),
+    Topic.RETURNED: lambda facts, _, t: money_alerts.returned_of_nobody(facts, t),
+    Topic.STOCK: _stock,
+    Topic.IMPORT: lambda facts, _, t: _cut_off(facts, t),
+    Topic.PROVIDER: lambda facts, _, t: money_alerts.provider(facts, t),
+    Topic.REPORT: lambda facts, _, t: money_alerts.report(facts, t),
+}

@@ -128,6 +128,18 @@ class PayWith(CallbackData, prefix="y"):
     provider: Code
 
 
+class Paid(CallbackData, prefix="i"):
+    """The buyer says that they have paid."""
+
+    number: Number
+
+
+class TopUp(CallbackData, prefix="tu"):
+    """Put money on the balance; 0 asks how much. Minor units of the shop's currency."""
+
+    amount: PackedAmount = 0
+
+
 class Cancel(CallbackData, prefix="z"):
     number: Number
 

@@ -6,6 +6,7 @@ from aiogram.types import InlineKeyboardButton
 from markupsafe import Markup
 
 from domain.catalog import MAX_QUANTITY, Offer, Product
+from domain.money import STARS, Money
 from handlers.texts import Texts
 from handlers.views.buttons import AskQuantity, Buy, Card, Quantity, ShelfPage
 from handlers.views.length import CAPTION, clip, units
@@ -61,12 +62,13 @@ def no_number(offer: Offer, t: Texts) -> Markup:
 
 
 def _facts(offer: Offer, count: int, t: Texts) -> Markup:
-    price = offer.variant.price
+    price, stars = offer.variant.price, offer.variant.listed_price(STARS)
+    listed = sorted(offer.variant.prices.items())
+    others = [amount(Money(n, currency), t) for currency, n in listed if currency != STARS]
     return lines(
         t("Price: <b>{price}</b>", price=amount(price, t)),
-        t("{stars} with Telegram Stars", stars=amount(offer.variant.stars_price, t))
-        if offer.variant.stars_price is not None
-        else None,
+        t("{stars} with Telegram Stars", stars=amount(stars, t)) if stars is not None else None,
+        t("Also: {prices}", prices=", ".join(others)) if others else None,
         _left(offer, t),
         _bounds(offer.product, t),
         t("{count} together: <b>{total}</b>", count=count, total=amount(price * count, t))

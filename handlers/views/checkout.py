@@ -3,26 +3,27 @@
 from markupsafe import Markup
 
 from domain.browsing import Preview
-from domain.payments import PaymentProvider
 from handlers.texts import Texts
 from handlers.views import methods
 from handlers.views.buttons import Place, Quantity
+from handlers.views.methods import Ways
 from handlers.views.money import amount
 from handlers.views.order import no_method
 from handlers.views.view import View, button, lines, paragraphs
 
 
-def preview(preview: Preview, nonce: str, t: Texts) -> View:
+def preview(preview: Preview, nonce: str, ways: Ways, t: Texts) -> View:
     """`nonce` makes every press on this message one and the same order."""
-    line, total = preview.line, preview.total
-    rows = methods.buttons(preview.methods, [line], _place(preview, nonce), t)
+    line, bill, data = preview.line, preview.bill, _place(preview, nonce)
+    rows = methods.buttons(ways, preview.quotes, data, t)
+    rows += methods.from_balance(ways, preview.balance, bill, data, t)
     told = lines(
         t("<b>Your order</b>"),
         Markup("{} × {}").format(line.title, line.quantity),
         t("Price: <b>{price}</b>", price=amount(line.unit_price, t))
         if line.quantity > 1
         else None,
-        t("Total: <b>{total}</b>", total=amount(total, t)),
+        t("Total: <b>{total}</b>", total=amount(bill.total, t)),
     )
     says = _choose(t) if rows else no_method(t)
     back = Quantity(variant_id=line.variant_id, count=line.quantity)
@@ -42,14 +43,16 @@ def _choose(t: Texts) -> Markup:
     )
 
 
-def _place(preview: Preview, nonce: str) -> "methods.Data":
-    def data(method: PaymentProvider) -> Place:
+def _place(preview: Preview, nonce: str) -> methods.Data:
+    total = preview.bill.total
+
+    def data(code: str) -> Place:
         return Place(
             variant_id=preview.line.variant_id,
             count=preview.line.quantity,
-            provider=method.code,
-            shown=preview.total.amount,
-            currency=preview.total.currency,
+            provider=code,
+            shown=total.amount,
+            currency=total.currency,
             nonce=nonce,
         )
 

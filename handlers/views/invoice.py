@@ -15,7 +15,7 @@ _DESCRIPTION: Final = 255
 
 @dataclass(frozen=True)
 class Invoice:
-    """Plain texts. `start_parameter` is where a forwarded copy leads: to the product."""
+    """Plain texts. `start_parameter` is where a forwarded copy leads: to the product, if any."""
 
     title: str
     description: str
@@ -24,12 +24,13 @@ class Invoice:
 
 def invoice(order: Order, t: Texts) -> Invoice:
     """A copy without `start_parameter` could be paid by anybody it is forwarded to."""
-    named = ", ".join(f"{line.title} × {line.quantity}" for line in order.lines)
+    goods = ", ".join(f"{line.title} × {line.quantity}" for line in order.lines)
+    named = goods or t.label("Top-up of your balance")
     says = t.label(
         "Order {number}, to be paid until {until}. {goods}",
         number=order.number,
         until=clock(order.reserved_until),
         goods=named,
     )
-    first = order.lines[0]
-    return Invoice(clip(named, _TITLE), clip(says, _DESCRIPTION), f"p_{first.sku}")
+    leads_to = f"p_{order.lines[0].sku}" if order.lines else "balance"
+    return Invoice(clip(named, _TITLE), clip(says, _DESCRIPTION), leads_to)

@@ -21,3 +21,9 @@ def amount(money: Money, t: Texts) -> str:
 def clock(at: datetime) -> Markup:
     """`14:05 UTC`: the chat does not know where its reader is."""
     return Markup("{} UTC").format(f"{at:%H:%M}")
+
+
+def read(told: str, t: Texts) -> str:
+    """An amount as messages carry it (`4.99 USD`), for people."""
+    number, _, currency = told.partition(" ")
+    return amount(Money.parse(number, currency), t)

@@ -1,6 +1,7 @@
 """The order's message: what was ordered, where it stands, what can be done."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from aiogram.types import InlineKeyboardButton
@@ -8,13 +9,14 @@ from markupsafe import Markup
 
 from domain.money import Money
 from domain.orders import Order, OrderException, OrderStatus
-from domain.payments import Attempt, AttemptStatus, PaymentProvider
+from domain.payments import Attempt, AttemptStatus, Checkout, Transfer
 from handlers.texts import Texts
 from handlers.views import methods, qr
-from handlers.views.buttons import Cancel, Methods, PayWith, ShowKeys, ShowOrder
+from handlers.views.buttons import Cancel, Methods, Paid, PayWith, ShowKeys, ShowOrder
 from handlers.views.length import clip
+from handlers.views.methods import Ways
 from handlers.views.money import amount, clock
-from handlers.views.view import View, button, lines, link, paragraphs
+from handlers.views.view import View, button, copy, lines, link, paragraphs
 
 Rows = list[list[InlineKeyboardButton]]
 
@@ -25,37 +27,57 @@ _HANDED_OVER: Final = frozenset(
 )
 
 
-def order(order: Order, attempt: Attempt | None, t: Texts, *, other_methods: bool = False) -> View:
-    """Where the order stands now; `other_methods` tells that it can be paid in several ways."""
-    parts = [head(order, t), _standing(order, attempt, t), _concern(order, t)]
+@dataclass(frozen=True)
+class Shown:
+    """An order as its buyer sees it; `claims` are links at which they collect a refund."""
+
+    order: Order
+    attempt: Attempt | None
+    claims: Sequence[str] = ()
+
+
+def order(shown: Shown, ways: Ways, t: Texts) -> View:
+    """Where the order stands now."""
+    order, attempt = shown.order, shown.attempt
+    parts = [head(order, t), _standing(shown, ways, t), _concern(order, t)]
     if order.is_pending:
         keyboard = _to_pay(order, attempt, t)
-        if other_methods or attempt is None:
+        if attempt is not None and attempt.is_confirming:
+            return View(paragraphs(parts))
+        if len(ways.quotes(order.bill)) > 1 or attempt is None or not _is_open(attempt):
             keyboard.append(_others(order, t))
         keyboard.append(_cancel(order, t))
     else:
         keyboard = _to_keys(order, t)
+        keyboard += [[link(t.label("Collect your refund"), url)] for url in shown.claims]
     return View(paragraphs(parts), keyboard, _picture(order, attempt))
 
 
-def choose(order: Order, among: Sequence[PaymentProvider], t: Texts) -> View:
+def choose(order: Order, balance: Money, ways: Ways, t: Texts) -> View:
     """The ways to pay an order that was placed."""
-    rows = methods.buttons(among, order.lines, _pay_with(order), t)
+    rows = _ways(order, balance, ways, t)
     says = _choose(order, t) if rows else no_method(t)
     back = button(t.label("Back"), ShowOrder(number=order.number))
     return View(paragraphs([head(order, t), says]), [*rows, [back], _cancel(order, t)])
 
 
-def failed(order: Order, method: str, among: Sequence[PaymentProvider], t: Texts) -> View:
+def failed(order: Order, method: str, balance: Money, ways: Ways, t: Texts) -> View:
     """The payment service did not take the order; it waits, to be paid in some way."""
     says = t(
         "{method} does not answer at the moment. Your order is held all the same: try again, or "
         "pay another way.",
-        method=methods.title(method, t),
+        method=ways.title(method, t),
     )
-    rows = methods.buttons(among, order.lines, _pay_with(order), t)
     parts = [head(order, t), says, _held_until(order, t)]
-    return View(paragraphs(parts), [*rows, _cancel(order, t)])
+    return View(paragraphs(parts), [*_ways(order, balance, ways, t), _cancel(order, t)])
+
+
+def _ways(order: Order, balance: Money, ways: Ways, t: Texts) -> Rows:
+    def data(code: str) -> PayWith:
+        return PayWith(number=order.number, provider=code)
+
+    rows = methods.buttons(ways, ways.quotes(order.bill), data, t)
+    return rows + methods.from_balance(ways, balance, order.bill, data, t)
 
 
 def no_method(t: Texts) -> Markup:
@@ -64,22 +86,33 @@ def no_method(t: Texts) -> Markup:
 
 def head(order: Order, t: Texts) -> Markup:
     """The order's number, what is in it and what it costs."""
+    goods = [
+        Markup("{} × {}").format(clip(line.title, _TITLE_UNITS), line.quantity)
+        for line in order.lines
+    ]
+    aside = Money(order.from_balance, order.total.currency)
     return lines(
         t("Order <b>{number}</b>", number=order.number),
-        *(
-            Markup("{} × {}").format(clip(line.title, _TITLE_UNITS), line.quantity)
-            for line in order.lines
-        ),
+        *(goods or [t("Top-up of your balance")]),
         t("Total: <b>{total}</b>", total=amount(order.total, t)),
+        t("From your balance: {part}", part=amount(aside, t)) if aside else None,
+        t("Left to pay: <b>{due}</b>", due=amount(order.bill.due, t)) if aside else None,
     )
 
 
 # --- Where it stands ------------------------------------------------------------------------
 
 
-def _standing(order: Order, attempt: Attempt | None, t: Texts) -> Markup:
+def _standing(shown: Shown, ways: Ways, t: Texts) -> Markup:
+    order, attempt = shown.order, shown.attempt
     if order.is_pending:
-        return lines(*_pending(order, attempt, t))
+        return lines(*_pending(order, attempt, ways, t))
+    if order.can_be_paid and attempt is not None and attempt.confirming:
+        return lines(_STANDINGS[order.status](t), _confirming(attempt.confirming, t))
+    if order.is_paid and not order.lines:
+        return t("✅ Paid: the money is on your balance. See /balance.")
+    if order.exception is OrderException.SHORT:
+        return t("✅ Paid.")
     return _STANDINGS[order.status](t)
 
 
@@ -100,9 +133,11 @@ _STANDINGS: Final[Mapping[OrderStatus, Callable[[Texts], Markup]]] = {
 }
 
 
-def _pending(order: Order, attempt: Attempt | None, t: Texts) -> list[Markup]:
-    said = [_how_to_pay(attempt, t), _held_until(order, t)]
-    if attempt is not None and attempt.received:
+def _pending(order: Order, attempt: Attempt | None, ways: Ways, t: Texts) -> list[Markup]:
+    if attempt is not None and attempt.confirming:
+        return [_confirming(attempt.confirming, t)]
+    said = [_how_to_pay(attempt, ways, t), _held_until(order, t)]
+    if attempt is not None and _is_open(attempt) and attempt.received:
         arrived = t(
             "So far {received} of {asked} have arrived.",
             received=amount(Money(attempt.received, attempt.amount.currency), t),
@@ -110,6 +145,16 @@ def _pending(order: Order, attempt: Attempt | None, t: Texts) -> list[Markup]:
         )
         said.insert(0, arrived)
     return said
+
+
+def _confirming(progress: tuple[int, int], t: Texts) -> Markup:
+    seen, needed = progress
+    return t(
+        "🔄 Your payment is on its way: {seen} of {needed} confirmations. There is nothing more "
+        "to do; the rest comes by itself.",
+        seen=seen,
+        needed=needed,
+    )
 
 
 def _held_until(order: Order, t: Texts) -> Markup:
@@ -123,19 +168,29 @@ def _choose(order: Order, t: Texts) -> Markup:
     return lines(t("How do you want to pay?"), _held_until(order, t))
 
 
-def _how_to_pay(attempt: Attempt | None, t: Texts) -> Markup:
-    if attempt is None or attempt.status is not AttemptStatus.OPEN:
+def _is_open(attempt: Attempt) -> bool:
+    return attempt.status is AttemptStatus.OPEN
+
+
+def _how_to_pay(attempt: Attempt | None, ways: Ways, t: Texts) -> Markup:
+    if attempt is None or not _is_open(attempt):
         return t("⏳ Waiting for payment. Choose how to pay.")
-    asked, method = amount(attempt.amount, t), methods.title(attempt.provider, t)
+    asked, method = amount(attempt.amount, t), ways.title(attempt.provider, t)
     checkout = attempt.checkout
     if checkout is None:
         return t("⏳ {method} has not answered yet. Try again.", method=method)
+    return lines(_instruction(checkout, asked, method, t), _its_end(checkout, t))
+
+
+def _instruction(checkout: Checkout, asked: str, method: str, t: Texts) -> Markup:
     if checkout.in_chat:
         return t(
             "⏳ Waiting for payment. Pay <b>{asked}</b> with the invoice in this chat ({method}).",
             asked=asked,
             method=method,
         )
+    if checkout.transfer is not None:
+        return _send(checkout.transfer, asked, t)
     if checkout.qr is not None:
         return _scan(asked, method, t)
     return t(
@@ -143,6 +198,27 @@ def _how_to_pay(attempt: Attempt | None, t: Texts) -> Markup:
         "keys come by themselves.",
         asked=asked,
         method=method,
+    )
+
+
+def _its_end(checkout: Checkout, t: Texts) -> Markup | None:
+    if checkout.expires_at is None:
+        return None
+    return t("Pay before <b>{end}</b>.", end=clock(checkout.expires_at))
+
+
+def _send(transfer: Transfer, asked: str, t: Texts) -> Markup:
+    """The address is bold and has a button that copies it: code is for keys alone."""
+    return lines(
+        t("⏳ Waiting for payment of {asked}.", asked=asked),
+        t(
+            "Send exactly <b>{amount} {asset}</b>, not more and not less,",
+            amount=transfer.amount,
+            asset=transfer.asset,
+        ),
+        t("over the network <b>{network}</b>,", network=transfer.network),
+        t("to <b>{address}</b>", address=transfer.address),
+        t("Money sent over another network is lost."),
     )
 
 
@@ -165,8 +241,8 @@ _CONCERNS: Final[Mapping[OrderException, Callable[[Texts], Markup]]] = {
         "back."
     ),
     OrderException.SHORT: lambda t: t(
-        "❗ You have paid, but the goods ran out. The shop's people have been told, and will "
-        "deliver or give your money back."
+        "❗ The goods ran out before your payment came. You are in line for the next ones, which "
+        "come by themselves. If you would rather have your money back, write to /paysupport."
     ),
     OrderException.UNDER: lambda t: t(
         "❗ Less money has arrived than the order costs. The shop's people have been told, and "
@@ -207,13 +283,14 @@ def _concern(order: Order, t: Texts) -> Markup | None:
 
 def _to_keys(order: Order, t: Texts) -> Rows:
     undelivered = order.exception is OrderException.UNDELIVERABLE
-    if order.status in _HANDED_OVER or (order.is_paid and undelivered):
+    handed_over = order.status in _HANDED_OVER and order.lines
+    if handed_over or (order.is_paid and undelivered):
         return [[button(t.label("Show keys"), ShowKeys(number=order.number))]]
     return []
 
 
 def _to_pay(order: Order, attempt: Attempt | None, t: Texts) -> Rows:
-    if attempt is None or attempt.status is not AttemptStatus.OPEN:
+    if attempt is None or not _is_open(attempt) or attempt.confirming:
         return []
     again = PayWith(number=order.number, provider=attempt.provider)
     checkout = attempt.checkout
@@ -221,7 +298,15 @@ def _to_pay(order: Order, attempt: Attempt | None, t: Texts) -> Rows:
         return [[button(t.label("Try again"), again)]]
     if checkout.in_chat:
         return [[button(t.label("Send the invoice again"), again)]]
-    return [[link(t.label("Pay"), checkout.link)]] if checkout.link else []
+    rows = [[link(t.label("Pay"), checkout.link)]] if checkout.link else []
+    if checkout.transfer is not None:
+        rows.append(
+            [
+                copy(t.label("Copy the address"), checkout.transfer.address),
+                copy(t.label("Copy the amount"), checkout.transfer.amount),
+            ]
+        )
+    return [*rows, [button(t.label("I have paid"), Paid(number=order.number))]]
 
 
 def _others(order: Order, t: Texts) -> list[InlineKeyboardButton]:
@@ -232,12 +317,8 @@ def _cancel(order: Order, t: Texts) -> list[InlineKeyboardButton]:
     return [button(t.label("Cancel"), Cancel(number=order.number))]
 
 
-def _pay_with(order: Order) -> Callable[[PaymentProvider], PayWith]:
-    return lambda method: PayWith(number=order.number, provider=method.code)
-
-
 def _picture(order: Order, attempt: Attempt | None) -> bytes | None:
-    if not order.is_pending or attempt is None or attempt.status is not AttemptStatus.OPEN:
+    if not order.is_pending or attempt is None or not _is_open(attempt) or attempt.confirming:
         return None
     checkout = attempt.checkout
     return qr.png(checkout.qr) if checkout is not None and checkout.qr is not None else None

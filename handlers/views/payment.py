@@ -6,7 +6,7 @@ from typing import Final
 from markupsafe import Markup
 
 from domain.money import Money
-from domain.orders import Order
+from domain.remedies import Remedy
 from domain.settlement import Outcome, Settlement
 from handlers.texts import Texts
 from handlers.views.money import amount
@@ -15,8 +15,11 @@ _Sentence = Callable[[str, str, Texts], Markup]  # number, amount
 
 
 def received(settled: Settlement, paid: Money, t: Texts) -> Markup | None:
-    """None for what was answered before, and where the keys themselves are the answer."""
-    if settled.outcome in {Outcome.REPEATED, Outcome.PAID}:
+    """None for what was answered before, where the keys themselves are the answer, and where a
+    rule has seen to it, of which the buyer is told anyway.
+    """
+    by_rule = settled.remedy not in {None, Remedy.ASK}
+    if by_rule or settled.outcome in {Outcome.REPEATED, Outcome.PAID}:
         return None
     order, sum_ = settled.order, amount(paid, t)
     if order is None:
@@ -25,8 +28,6 @@ def received(settled: Settlement, paid: Money, t: Texts) -> Markup | None:
             "told; write to /paysupport if you hear nothing.",
             paid=sum_,
         )
-    if settled.outcome is Outcome.LATE and order.is_paid:
-        return _late_but_there(order, sum_, t)
     return _SENTENCES[settled.outcome](order.number, sum_, t)
 
 
@@ -38,15 +39,6 @@ def returned(number: str | None, back: Money, t: Texts) -> Markup:
         "Telegram has given {amount} back to you for order <b>{number}</b>.",
         amount=sum_,
         number=number,
-    )
-
-
-def _late_but_there(order: Order, sum_: str, t: Texts) -> Markup:
-    return t(
-        "{paid} for order <b>{number}</b> came after it had closed, but your goods were still "
-        "there: they are on their way.",
-        paid=sum_,
-        number=order.number,
     )
 
 

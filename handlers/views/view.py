@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from aiogram.filters.callback_data import CallbackData
-from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
+from aiogram.types import CopyTextButton, InlineKeyboardButton, InlineKeyboardMarkup
 from markupsafe import Markup
 
 Keyboard = Sequence[Sequence[InlineKeyboardButton]]
@@ -32,6 +32,11 @@ def button(label: str, data: CallbackData, *, style: str | None = None) -> Inlin
 
 def link(label: str, url: str) -> InlineKeyboardButton:
     return InlineKeyboardButton(text=label, url=url)
+
+
+def copy(label: str, text: str) -> InlineKeyboardButton:
+    """A tap copies the text, of at most 256 characters."""
+    return InlineKeyboardButton(text=label, copy_text=CopyTextButton(text=text))
 
 
 def lines(*parts: Markup | str | None) -> Markup:
