@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.settings import BadSettings, Settings, is_loopback, load
+from bot.setting_types import is_loopback
+from bot.settings import BadSettings, Settings, load
 from domain.errors import DatabaseAway, DomainError, FileFault, UnreadableFile
 
 # What a command runs; its result is the exit status.
@@ -147,6 +148,22 @@ def export(
         from bot.commands import export_table
 
         return export_table(settings, table.value, file, sku, since, until)
+
+    _run(load, program)
+
+
+@cli.command()
+def reconcile(
+    since: Annotated[
+        datetime | None, typer.Option(help="From this day on; by default the last seven.")
+    ] = None,
+) -> None:
+    """Compare the shop's payments with every provider's; exit 1 where they differ."""
+
+    def program(settings: Settings) -> Program:
+        from bot.reconcile import compare
+
+        return compare(settings, since)
 
     _run(load, program)
 

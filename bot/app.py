@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-import aiohttp
 from aiogram import Bot, Dispatcher
 from aiogram.client.default import DefaultBotProperties
 from aiogram.client.session.aiohttp import AiohttpSession
@@ -18,7 +17,6 @@ from aiogram.fsm.storage.memory import MemoryStorage
 from aiogram.methods import Response, TelegramMethod
 from aiogram.methods.base import TelegramType
 from redis.asyncio import Redis
-from yarl import URL
 
 import storage.redis
 from bot.background import Background
@@ -26,24 +24,23 @@ from bot.bell import Bell
 from bot.logs import redactor
 from bot.opening import now, storage_opened
 from bot.pace import LocalPace, Pace, PaceMiddleware, PatienceMiddleware
+from bot.providers import build
 from bot.secret_key import derived
-from bot.settings import BadSettings, EPaySettings, Settings, is_loopback
+from bot.settings import BadSettings, Settings
 from bot.shared import Dialogs, SharedPace, SharedThrottle
 from bot.throttle import LocalThrottle
 from bot.updates import Webhook
+from bot.watches import Sessions, Watches
 from bot.web import PaymentCallbacks, Probes
 from bot.worker import Worker
 from domain.errors import DatabaseAway, TransactionAborted
-from domain.payments import PaymentProvider
 from domain.ports import UnitOfWork
 from handlers.dispatcher import build_dispatcher
 from handlers.messenger import TelegramMessenger
 from handlers.middlewares import Throttle
 from handlers.shop import ShopInfo
-from handlers.stars import BotStars
-from payments.epay import EPay
+from handlers.views.methods import Ways
 from payments.provider import CallbackProvider
-from payments.stars import Stars
 from storage.keyfiles import open_key_file
 from storage.sheets import CsvSheet
 from storage.unit_of_work import Database
@@ -83,7 +80,8 @@ class App:
     bot: Bot
     dispatcher: Dispatcher
     messenger: TelegramMessenger
-    providers: dict[str, PaymentProvider]
+    ways: Ways
+    watches: Watches
     background: Background
     bell: Bell
     redis: Redis | None
@@ -95,16 +93,19 @@ class App:
 
     def worker(self) -> Worker:
         return Worker(
-            self.new_uow, self.vault, self.messenger, self.settings.rules, self.bell, now
+            self.new_uow,
+            self.vault,
+            self.messenger,
+            self.ways.providers,
+            self.ways.rules,
+            self.bell,
+            now,
+            daily_report=self.settings.daily_report,
         )
 
     def callbacks(self) -> PaymentCallbacks:
-        able = {
-            code: provider
-            for code, provider in self.providers.items()
-            if isinstance(provider, CallbackProvider)
-        }
-        return PaymentCallbacks(able, self.new_uow, now)
+        ways = self.ways
+        return PaymentCallbacks(ways.providers, ways.rules, self.watches, self.new_uow, now)
 
     def webhook(self) -> Webhook:
         return Webhook(self.bot, self.dispatcher, self.webhook_secret)
@@ -150,14 +151,15 @@ async def opened(
         courier = _bot(settings, stack, SEND_SECONDS)
         pace = SharedPace(storage.redis.Buckets(redis)) if redis else LocalPace()
         _pace(bot, courier, pace)
-        http = await stack.enter_async_context(aiohttp.ClientSession())
-        providers = _providers(settings, bot, http, extra_providers)
+        watches = Watches(database.unit_of_work, now)
+        sessions = await stack.enter_async_context(Sessions(watches))
+        providers = build(settings, bot, sessions.new, extra_providers)
+        ways = Ways(providers, rules, settings.method_titles)
         dispatcher = build_dispatcher(
             storage=_dialogs(redis),
             new_uow=database.unit_of_work,
             throttle=_throttle(redis),
-            providers=providers,
-            rules=rules,
+            ways=ways,
             shop=ShopInfo(settings.shop_name, settings.support_contact, settings.currency),
             vault=vault,
             background=background,
@@ -175,8 +177,9 @@ async def opened(
             vault=vault,
             bot=bot,
             dispatcher=dispatcher,
-            messenger=TelegramMessenger(courier),
-            providers=providers,
+            messenger=TelegramMessenger(courier, ways),
+            ways=ways,
+            watches=watches,
             background=background,
             bell=bell,
             redis=redis,
@@ -196,50 +199,6 @@ def _pace(bot: Bot, courier: Bot, pace: Pace) -> None:
     bot.session.middleware(PatienceMiddleware())
     for one in (bot, courier):
         one.session.middleware(PaceMiddleware(pace))
-
-
-def _providers(
-    settings: Settings,
-    bot: Bot,
-    http: aiohttp.ClientSession,
-    extra: Sequence[CallbackProvider],
-) -> dict[str, PaymentProvider]:
-    """Those whose settings are there, in the order in which buyers see them."""
-    found: list[PaymentProvider] = []
-    if settings.stars_enabled:
-        found.append(
-            Stars(
-                BotStars(bot),
-                account=str(bot.id),
-                rate=settings.stars_rate,
-                currency=settings.currency,
-            )
-        )
-    if settings.epay.url and settings.public_url:
-        found.append(epay(settings, settings.epay, settings.public_url, http))
-    if any(not p.live for p in extra) and not is_loopback(
-        URL(settings.telegram_api_url).host or ""
-    ):
-        raise BadSettings("test payments are for the local Telegram alone")
-    return {p.code: p for p in [*found, *extra]}
-
-
-def epay(
-    settings: Settings, block: EPaySettings, public_url: str, http: aiohttp.ClientSession
-) -> EPay:
-    """Raises `BadSettings` where a setting is missing, which the settings have checked before."""
-    if not (block.url and block.pid and block.key):
-        raise BadSettings("EPay needs EPAY_URL, EPAY_PID and EPAY_KEY")
-    return EPay(
-        http,
-        url=block.url,
-        pid=block.pid,
-        key=block.key.get_secret_value(),
-        types=block.types,
-        currency=block.currency or settings.currency,
-        public_url=public_url,
-        confirm_by_query=block.confirm,
-    )
 
 
 def _redis(settings: Settings, stack: AsyncExitStack) -> Redis | None:

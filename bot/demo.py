@@ -15,6 +15,7 @@ import typer
 
 from bot.app import App, opened
 from bot.opening import now
+from bot.payment_settings import BLOCKS
 from bot.sandbox.pay_page import TestProvider
 from bot.sandbox.people import Person
 from bot.sandbox.server import routes
@@ -100,7 +101,10 @@ async def demo_shop(folder: Path, host: str, port: int) -> AsyncIterator[App]:
 
 def _settings(folder: Path, host: str, port: int) -> Settings:
     """Nothing from .env: the demo is the same for everybody."""
-    for name in ("REDIS_URL", "SECRET_KEY", "METRICS_TOKEN", "EPAY_URL", "EPAY_PID", "EPAY_KEY"):
+    of_providers = [
+        block.env_name(name) for block in BLOCKS.values() for name in block.model_fields
+    ]
+    for name in ("REDIS_URL", "SECRET_KEY", "METRICS_TOKEN", "RATES", *of_providers):
         os.environ.pop(name, None)
     address = f"http://{host}:{port}"
     return load(

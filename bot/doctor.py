@@ -1,7 +1,8 @@
 """`keystall doctor`: whether the shop can work, a line each."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -15,22 +16,19 @@ from aiogram.exceptions import TelegramAPIError, TelegramNotFound, TelegramUnaut
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import storage.redis
-from bot.app import Session, epay
+from bot.app import Session
 from bot.opening import now
+from bot.providers import build
 from bot.secret_key import master_key
 from bot.settings import BadSettings, Settings
-from domain.errors import ProviderUnavailable, WrongSecretKey
-from domain.money import Money
-from domain.payments import Attempt
+from domain.errors import ProviderRejected, ProviderUnavailable, WrongSecretKey
+from domain.payments import PaymentProvider
 from storage import schema
 from storage.engine import BadDatabaseUrl, create_engine, read_url
 from storage.vault import has_data_keys, open_vault
 
 Check = Callable[[Settings], Awaitable[str]]
-# An order that no platform knows: asking for it tells whether it answers.
-_NO_ATTEMPT: Final = Attempt(
-    "000000000000", "epay", "", live=False, amount=Money(0, "CNY"), created_at=now()
-)
+CHECK_SECONDS: Final = 10.0
 
 
 class Wrong(Exception):
@@ -47,6 +45,13 @@ async def examine(settings: Settings) -> int:
             finding, mark = str(error), "WRONG"
             wrong = 1
         typer.echo(f"{mark} {name}: {finding}")
+    try:
+        for title, finding, well in await _providers(settings):
+            typer.echo(f"{'ok   ' if well else 'WRONG'} {title}: {finding}")
+            wrong = wrong or int(not well)
+    except BadSettings as error:
+        typer.echo(f"WRONG payments: {error}")
+        wrong = 1
     return wrong
 
 
@@ -132,24 +137,35 @@ async def _redis(settings: Settings) -> str:
     return "answers"
 
 
-async def _stars(settings: Settings) -> str:
-    if not settings.stars_enabled:
-        return "off"
-    if settings.stars_rate is None:
-        return "on, for products with a price in Stars (/setproduct SKU stars N, or STARS_RATE)"
-    return f"on, {settings.stars_rate} Stars for 1 {settings.currency}"
+async def _prices(settings: Settings) -> str:
+    rates = [f"{rate} {currency}" for currency, rate in settings.rules.rates.units.items()]
+    told = f"1 {settings.currency} is {', '.join(rates)}" if rates else "no RATES"
+    if settings.stars_enabled and settings.stars_rate is None:
+        return f"{told}; in Stars only what has a price in Stars (/setproduct SKU stars N)"
+    return told
 
 
-async def _epay(settings: Settings) -> str:
-    if settings.epay.url is None or settings.public_url is None:
-        return "off"
-    async with aiohttp.ClientSession() as http:
-        platform = epay(settings, settings.epay, settings.public_url, http)
-        try:
-            await platform.query(_NO_ATTEMPT)
-        except ProviderUnavailable as error:
-            raise Wrong(f"{settings.epay.url} does not answer ({error.why})") from None
-    return f"answers, settles in {settings.epay.currency or settings.currency}"
+async def _providers(settings: Settings) -> list[tuple[str, str, bool]]:
+    """Each provider that is on, what was found of it, and whether it is well."""
+    async with AsyncExitStack() as stack:
+        bot = await stack.enter_async_context(_bot(settings))
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        providers = build(settings, bot, lambda _: http)
+        return [await _examined(provider) for provider in providers.values()]
+
+
+async def _examined(provider: PaymentProvider) -> tuple[str, str, bool]:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await provider.check()
+    except ProviderRejected as error:
+        return provider.title, f"refuses: {error.code}", False
+    except ProviderUnavailable as error:
+        return provider.title, f"does not answer ({error.why})", False
+    except TimeoutError:
+        return provider.title, "does not answer in time", False
+    mode = "" if provider.live else ", TEST MODE: no real money"
+    return provider.title, f"its settings work{mode}", True
 
 
 @asynccontextmanager
@@ -167,6 +183,5 @@ _CHECKS: Final[dict[str, Check]] = {
     "webhook": _webhook,
     "database": _database,
     "Redis": _redis,
-    "Telegram Stars": _stars,
-    "EPay": _epay,
+    "prices": _prices,
 }

@@ -1,28 +1,35 @@
 """Settings, typed, from the environment and `.env`."""
 
-import ipaddress
-import re
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import NoDecode
+
+from bot.payment_settings import BLOCKS, ProviderBlock
+from bot.setting_types import (
+    ENV_FILE,
+    Block,
+    Currency,
+    HeaderSecret,
+    Rates,
+    Titles,
+    Token,
+    UserId,
+    WebAddress,
+    Words,
+    numbers,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-
-from domain.money import CURRENCIES
+from domain import pricing
+from domain.money import STARS
+from domain.remedies import Remedies, Remedy
 from domain.rules import Rules
 
+_BLOCKS: Final = "blocks of payment providers"
 TELEGRAM_API: Final = "https://api.telegram.org"
-_ENV_FILE: Final = ".env"
 _REASONS: Final = {
     "int_parsing": "write a whole number",
     "decimal_parsing": "write a number",
@@ -38,30 +45,6 @@ class BadSettings(Exception):
     """One sentence, naming the setting and never its value."""
 
 
-def _numbers(text: Any) -> Any:  # whatever the environment holds
-    return [part.strip() for part in text.split(",") if part.strip()] if _is(text) else text
-
-
-def _words(text: Any) -> Any:  # whatever the environment holds
-    return tuple(part.strip() for part in text.split(",") if part.strip()) if _is(text) else text
-
-
-def _is(text: object) -> bool:
-    return isinstance(text, str)
-
-
-def _web_address(url: str) -> str:
-    """https, or http on a loopback address."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"https", "http"} or not parts.hostname:
-        raise ValueError("write an address such as https://shop.example")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise ValueError("must begin with https:// unless it is a loopback address")
-    if parts.query or parts.fragment or not _has_port(parts):
-        raise ValueError("an address such as https://shop.example, without ? and #")
-    return url.rstrip("/")
-
-
 def _password(url: str) -> str | None:
     try:
         return urlsplit(url).password
@@ -69,81 +52,11 @@ def _password(url: str) -> str | None:
         return None
 
 
-def _has_port(parts: SplitResult) -> bool:
-    """Whether what stands behind the colon, if anything, is a port."""
-    try:
-        return parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _currency(code: str) -> str:
-    if code.upper() not in CURRENCIES - {"XTR"}:
-        raise ValueError("a currency code such as USD, EUR or CNY")
-    return code.upper()
-
-
-def _token(token: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[0-9]+:[A-Za-z0-9_-]+", token.get_secret_value()):
-        raise ValueError("not a token; copy it from @BotFather, like 123456:ABC-DEF…")
-    return token
-
-
-def _header(secret: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", secret.get_secret_value()):
-        raise ValueError("1 to 256 letters, digits, - and _")
-    return secret
-
-
-Token = Annotated[SecretStr, AfterValidator(_token)]
-HeaderSecret = Annotated[SecretStr, AfterValidator(_header)]
-WebAddress = Annotated[str, AfterValidator(_web_address)]
-Currency = Annotated[str, AfterValidator(_currency)]
-UserId = Annotated[int, Field(gt=0, lt=2**52)]
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
-
-
-class _Block(BaseSettings):
-    model_config = SettingsConfigDict(
-        env_file=_ENV_FILE, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
-    )
-
-
-class EPaySettings(_Block):
-    """EPay is on when its three settings are there."""
-
-    model_config = SettingsConfigDict(env_prefix="EPAY_")
-
-    url: WebAddress | None = None
-    pid: str | None = None
-    key: SecretStr | None = None
-    types: Annotated[Words, Field(min_length=1)] = ("alipay",)
-    currency: Currency | None = None
-    confirm: bool = True
-
-    @model_validator(mode="after")
-    def _all_or_none(self) -> "EPaySettings":
-        given = {"EPAY_URL": self.url, "EPAY_PID": self.pid, "EPAY_KEY": self.key}
-        missing = [name for name, value in given.items() if not value]
-        if 0 < len(missing) < len(given):
-            raise ValueError(f"EPay needs {' and '.join(missing)} as well")
-        return self
-
-
-class Settings(_Block):
+class Settings(Block):
     """Every setting is described in `.env.example`."""
 
     bot_token: Token | None = None
-    owner_ids: Annotated[frozenset[UserId], NoDecode, BeforeValidator(_numbers)] = frozenset()
+    owner_ids: Annotated[frozenset[UserId], NoDecode, BeforeValidator(numbers)] = frozenset()
     telegram_api_url: WebAddress = TELEGRAM_API
     telegram_mode: Literal["polling", "webhook"] = "polling"
     telegram_webhook_secret: HeaderSecret | None = None
@@ -162,17 +75,37 @@ class Settings(_Block):
     support_contact: str = Field("", max_length=200)
     stars_enabled: bool = True
     stars_rate: Decimal | None = Field(None, gt=0, le=100_000)
+    rates: Rates = Field(default_factory=dict)
+    methods_order: Words = ()
+    method_titles: Titles = Field(default_factory=dict)
+    top_up_min: Decimal = Field(Decimal(1), gt=0, le=1_000_000_000, decimal_places=0)
+    top_up_max: Decimal = Field(Decimal(1000), gt=0, le=1_000_000_000, decimal_places=0)
+    confirming_hold_minutes: int = Field(120, ge=1, le=10_080)
+    rule_late: Literal["deliver", "ask"] = "deliver"
+    rule_sold_out: Literal["credit", "refund", "wait", "ask"] = "credit"
+    rule_under: Literal["credit", "refund", "ask"] = "ask"
+    rule_over: Literal["credit", "refund", "ask"] = "credit"
+    rule_twice: Literal["credit", "refund", "ask"] = "credit"
+    rule_mismatch: Literal["credit", "refund", "ask"] = "ask"
+    rule_unknown: Literal["ask", "wait"] = "ask"
+    rule_undeliverable: Literal["ask", "wait"] = "ask"
+    ban_on_chargeback: bool = False
+    daily_report: bool = True
     metrics_token: SecretStr | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     data_dir: Path = Path("data")
-    epay: EPaySettings = Field(default_factory=EPaySettings)
+    # Under a name that no environment variable can have: they are read block by block.
+    providers: dict[str, ProviderBlock] = Field(default_factory=dict, validation_alias=_BLOCKS)
 
     @model_validator(mode="after")
     def _reachable(self) -> "Settings":
         if self.telegram_mode == "webhook" and self.public_url is None:
             raise ValueError("TELEGRAM_MODE=webhook needs PUBLIC_URL")
-        if self.epay.url and self.public_url is None:
-            raise ValueError("EPay calls back: it needs PUBLIC_URL")
+        for block in self.providers.values():
+            if block.on and block.calls_back and self.public_url is None:
+                raise ValueError(f"{block.title} calls back: it needs PUBLIC_URL")
+        if self.top_up_max < self.top_up_min:
+            raise ValueError("TOP_UP_MAX is less than TOP_UP_MIN")
         return self
 
     @property
@@ -182,7 +115,26 @@ class Settings(_Block):
             max_pending=self.max_pending_orders,
             low_stock=self.low_stock_threshold,
             delivery_attempts=self.delivery_max_attempts,
+            rates=pricing.Rates(self.currency, self._rates()),
+            remedies=Remedies(
+                late=Remedy(self.rule_late),
+                sold_out=Remedy(self.rule_sold_out),
+                under=Remedy(self.rule_under),
+                over=Remedy(self.rule_over),
+                twice=Remedy(self.rule_twice),
+                mismatch=Remedy(self.rule_mismatch),
+                unknown=Remedy(self.rule_unknown),
+                undeliverable=Remedy(self.rule_undeliverable),
+            ),
+            confirming_hold=timedelta(minutes=self.confirming_hold_minutes),
+            ban_on_chargeback=self.ban_on_chargeback,
+            least_top_up=self.top_up_min,
+            most_top_up=self.top_up_max,
         )
+
+    def _rates(self) -> dict[str, Decimal]:
+        stars = {STARS: self.stars_rate} if self.stars_rate is not None else {}
+        return {**self.rates, **stars}
 
     def secrets(self) -> list[str]:
         """Every value that must not be seen in a log."""
@@ -191,11 +143,12 @@ class Settings(_Block):
             self.telegram_webhook_secret,
             self.secret_key,
             self.metrics_token,
-            self.epay.key,
         )
         passwords = (_password(url) for url in (self.database_url, self.redis_url or ""))
-        return [s.get_secret_value() for s in given if s] + [
-            form for p in passwords if p for form in (p, unquote(p))
+        return [
+            *(s.get_secret_value() for s in given if s),
+            *(secret for block in self.providers.values() for secret in block.secrets()),
+            *(form for p in passwords if p for form in (p, unquote(p))),
         ]
 
     def token(self) -> str:
@@ -207,10 +160,11 @@ class Settings(_Block):
 
 def load(**changes: Any) -> Settings:  # values of any setting's type
     """Raises `BadSettings` naming the first setting that is wrong."""
-    file = changes.get("_env_file", _ENV_FILE)
+    file = changes.get("_env_file", ENV_FILE)
     try:
         # pydantic's own argument, which its mypy plugin alone knows.
-        changes.setdefault("epay", EPaySettings(_env_file=file))  # type: ignore[call-arg]
+        read = {code: block(_env_file=file) for code, block in BLOCKS.items()}  # type: ignore[call-arg]
+        changes[_BLOCKS] = read | changes.pop("providers", {})
         return Settings(**changes)
     except ValidationError as error:
         raise BadSettings(_sentence(error)) from None
@@ -218,8 +172,9 @@ def load(**changes: Any) -> Settings:  # values of any setting's type
 
 def _sentence(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    name = "_".join(str(part) for part in first["loc"] if not isinstance(part, int)).upper()
-    if error.title == "EPaySettings" and name and not name.startswith("EPAY_"):
-        name = f"EPAY_{name}"
+    name = str(first["loc"][0]).upper() if first["loc"] else ""
+    block = next((b for b in BLOCKS.values() if b.__name__ == error.title), None)
+    if block is not None and name:
+        name = name if name.startswith(block.env_name("")) else block.env_name(name)
     reason = _REASONS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     return f"{name}: {reason}" if name else reason

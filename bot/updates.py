@@ -21,7 +21,13 @@ from handlers.routes import RETAKEN
 
 log = structlog.get_logger(__name__)
 
-ALLOWED: Final = ["message", "callback_query", "pre_checkout_query", "my_chat_member"]
+ALLOWED: Final = [
+    "message",
+    "callback_query",
+    "pre_checkout_query",
+    "shipping_query",
+    "my_chat_member",
+]
 MAX_UPDATE_BYTES: Final = 1024 * 1024
 SECRET_HEADER: Final = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
 _POLL_SECONDS: Final = 30

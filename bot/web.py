@@ -11,15 +11,19 @@ import structlog
 from aiohttp import web
 
 from bot import metrics
+from bot.watches import Watches
+from domain import news
 from domain.errors import DatabaseAway, DomainError, ProviderUnavailable, TransactionAborted
-from domain.payments import PaymentEvent
+from domain.payments import Event, PaymentProvider
 from domain.ports import UnitOfWork
-from domain.settlement import settle
+from domain.rules import Rules
 from payments.provider import (
     MAX_CALLBACK_BYTES,
     Answer,
     CallbackProvider,
+    InvalidSignature,
     RawCallback,
+    SignatureProbe,
 )
 
 log = structlog.get_logger(__name__)
@@ -40,11 +44,20 @@ class PaymentCallbacks:
 
     def __init__(
         self,
-        providers: Mapping[str, CallbackProvider],
+        providers: Mapping[str, PaymentProvider],
+        rules: Rules,
+        watches: Watches,
         new_uow: Callable[[], UnitOfWork],
         clock: Callable[[], datetime],
     ) -> None:
-        self._providers = providers
+        self._all = providers
+        self._providers = {
+            code: provider
+            for code, provider in providers.items()
+            if isinstance(provider, CallbackProvider)
+        }
+        self._rules = rules
+        self._watches = watches
         self._new_uow = new_uow
         self._clock = clock
 
@@ -86,28 +99,33 @@ class PaymentCallbacks:
         try:
             for event in await provider.parse(callback):
                 async with asyncio.timeout(SETTLE_SECONDS):
-                    await self._settle(event)
+                    await self._tell(event)
         except (DatabaseAway, TransactionAborted, ProviderUnavailable, TimeoutError) as error:
             outcome = type(error).__name__
             log.warning("callback to be repeated", provider=provider.code, why=outcome)
             return Answer.RETRY
+        except SignatureProbe:
+            outcome = "probe"
+            return Answer.REJECTED
         except DomainError as error:
             outcome = type(error).__name__
             log.warning("callback refused", provider=provider.code, why=outcome)
+            if isinstance(error, InvalidSignature):
+                await self._watches.forged(provider.code)
             return Answer.REJECTED
         finally:
             metrics.callbacks.labels(provider=provider.code, outcome=outcome).inc()
         return Answer.ACCEPTED
 
-    async def _settle(self, event: PaymentEvent) -> None:
-        settlement = await settle(self._new_uow(), event, now=self._clock())
-        metrics.settlements.labels(provider=event.provider, outcome=settlement.outcome).inc()
-        log.info(
-            "payment",
-            provider=event.provider,
-            attempt=event.attempt_number,
-            outcome=settlement.outcome,
+    async def _tell(self, event: Event) -> None:
+        settlement = await news.take(
+            self._new_uow(), self._all, event, self._rules, now=self._clock()
         )
+        if settlement is None:
+            log.info("news", provider=event.provider, kind=type(event).__name__)
+            return
+        metrics.settlements.labels(provider=event.provider, outcome=settlement.outcome).inc()
+        log.info("payment", provider=event.provider, outcome=settlement.outcome)
 
 
 async def read_at_most(request: web.Request, limit: int) -> bytes:
