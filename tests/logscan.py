@@ -8,10 +8,16 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+import structlog
 
 # The root logger stays as it is: at DEBUG, SQLAlchemy would echo each statement for it.
 _LOGGERS = ("bot", "domain", "handlers", "payments", "storage", "aiogram", "aiohttp")
 _ORDINARY = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+# Tracebacks as the program logs them: structlog's own choice shows variables, slowly.
+_EVENTS: list[structlog.typing.Processor] = [
+    structlog.processors.add_log_level,
+    structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+]
 _SHORTEST = 8  # a shorter secret would be found in innocent text
 
 
@@ -79,6 +85,7 @@ class ScanPlugin:
             root.addHandler(scan)
         for name in _LOGGERS:
             logging.getLogger(name).setLevel(logging.DEBUG)
+        structlog.configure(processors=_EVENTS)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

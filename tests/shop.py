@@ -5,7 +5,7 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -14,18 +14,21 @@ from domain import checkout, importing, managing
 from domain.catalog import Variant
 from domain.checkout import Placed, Request
 from domain.customers import Customer
-from domain.money import Money
-from domain.orders import Order, OrderLine, total
+from domain.money import STARS, Money
+from domain.orders import Order
 from domain.payments import (
     Attempt,
     Capability,
     Checkout,
     CloseResult,
     NewAttempt,
+    News,
     PaymentEvent,
     PaymentProvider,
     Refund,
+    RefundResult,
 )
+from domain.remedies import Remedies, Remedy
 from domain.rules import Rules
 from domain.settlement import Settlement, settle
 from domain.stock import StockCount
@@ -39,7 +42,11 @@ PRICE: Final = Money(499, "USD")
 MASTER: Final = bytes(range(32))
 ADMIN: Final = 1
 BUYER: Final = 700
-RULES: Final = Rules()
+# Whatever does not fit is put before a person.
+ASKING: Final = Remedies(
+    late=Remedy.DELIVER, sold_out=Remedy.ASK, over=Remedy.ASK, twice=Remedy.ASK
+)
+RULES: Final = Rules(remedies=ASKING)
 _request_numbers: Final = itertools.count(1)
 
 
@@ -55,30 +62,43 @@ class Till:
     title: str = "Till"
     account: str = "till-1"
     live: bool = True
-    capabilities: Capability = Capability.QUERY | Capability.REFUND
+    capabilities: Capability = Capability.REFUND | Capability.PARTIAL_REFUND
+    currencies: Sequence[str] = ()
+    tail: timedelta = timedelta(hours=2)
     takes_orders: bool = True
+    knows: dict[str, News] = field(default_factory=dict)  # what it answers, by attempt
+    closes: CloseResult = CloseResult.MAYBE_PAYABLE
+    refund_result: RefundResult = RefundResult(done=True)  # noqa: RUF009 - it never changes
     on_create: Callable[[NewAttempt], Awaitable[None]] = _nothing_more
+    on_query: Callable[[Attempt], Awaitable[None]] = _nothing_more
     on_refund: Callable[[Refund], Awaitable[None]] = _nothing_more
     created: list[NewAttempt] = field(default_factory=list)
     refunded: list[Refund] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
 
-    def quote(self, lines: Sequence[OrderLine]) -> Money | None:
-        return total(lines) if self.takes_orders else None
+    def takes(self, amount: Money) -> bool:
+        return self.takes_orders
 
     async def create(self, new: NewAttempt) -> Checkout:
         self.created.append(new)
         await self.on_create(new)
         return Checkout(link=f"https://till.example/{new.attempt.number}")
 
-    async def query(self, attempt: Attempt) -> PaymentEvent | None:
-        return None
+    async def query(self, attempt: Attempt) -> News | None:
+        await self.on_query(attempt)
+        return self.knows.get(attempt.number)
 
     async def close(self, attempt: Attempt) -> CloseResult:
-        return CloseResult.MAYBE_PAYABLE
+        self.closed.append(attempt.number)
+        return self.closes
 
-    async def refund(self, refund: Refund) -> None:
+    async def refund(self, refund: Refund) -> RefundResult:
         self.refunded.append(refund)
         await self.on_refund(refund)
+        return self.refund_result
+
+    async def check(self) -> None:
+        """Nothing is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +122,7 @@ class Shop:
         )
         if stars is not None:
             await self.changed(sku, "stars", str(stars))
-            variant.stars = stars
+            variant.prices[STARS] = stars
         await self.imported(sku, *(f"{sku}-KEY-{nth:04}" for nth in range(1, keys + 1)))
         return variant
 
@@ -158,10 +178,12 @@ class Shop:
         request = Request(request_id, buyer.id, variant.id, quantity, shown)
         return await checkout.buy(self.uow(), provider or self.till, request, rules, now=now)
 
-    async def pays(self, placed: Placed, *, now: datetime = NOW, **changes: Any) -> Settlement:
+    async def pays(
+        self, placed: Placed, *, now: datetime = NOW, rules: Rules = RULES, **changes: Any
+    ) -> Settlement:
         """The provider tells of the payment; `changes` are fields of its `PaymentEvent`."""
         event = dataclasses.replace(payment_of(placed), **changes)
-        return await settle(self.uow(), event, now=now)
+        return await settle(self.uow(), event, rules, now=now)
 
     async def sold(self, variant: Variant, quantity: int = 1, buyer_id: int = BUYER) -> Placed:
         """A paid order of a buyer who may be new."""

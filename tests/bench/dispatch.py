@@ -19,6 +19,7 @@ from domain.ports import UnitOfWork
 from handlers.dispatcher import build_dispatcher
 from handlers.shop import ShopInfo
 from handlers.views.buttons import Home
+from handlers.views.methods import Ways
 from storage.keyfiles import open_key_file
 from storage.sheets import CsvSheet
 from tests.bench import seeding
@@ -116,8 +117,7 @@ def _dispatcher(shop: Shop, new_uow: Callable[[], UnitOfWork]) -> Dispatcher:
         storage=MemoryStorage(),
         new_uow=new_uow,
         throttle=LocalThrottle(),
-        providers={},
-        rules=RULES,
+        ways=Ways({}, RULES),
         shop=ShopInfo("keystall", "@support", "USD"),
         vault=shop.vault,
         background=Background(),

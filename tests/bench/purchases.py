@@ -26,5 +26,5 @@ async def order(
 
 async def purchase(shop: Shop, nth: int, product: int = 1) -> None:
     placed = await order(shop, nth, product)
-    settlement = await settle(shop.uow(), payment_of(placed), now=NOW)
+    settlement = await settle(shop.uow(), payment_of(placed), RULES, now=NOW)
     assert settlement.outcome is Outcome.PAID

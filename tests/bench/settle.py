@@ -12,7 +12,7 @@ from tests.bench.bench import POSTGRES_LANES, SQLITE_LANES, Bench, url_of
 from tests.bench.figure import Pair, alternating, figure
 from tests.bench.lanes import a_second
 from tests.bench.recording import recorded
-from tests.shop import NOW, Shop, Till, opened
+from tests.shop import NOW, RULES, Shop, Till, opened
 
 
 @figure("settlements/s", "pgbench running the same SQL", "postgres", "pgbench")
@@ -77,7 +77,7 @@ async def _add_orders(bench: Bench, shop: Shop, count: int) -> None:
 
 
 async def _settled(shop: Shop, nth: int) -> None:
-    settlement = await settle(shop.uow(), seeding.payment(shop.till, nth), now=NOW)
+    settlement = await settle(shop.uow(), seeding.payment(shop.till, nth), RULES, now=NOW)
     assert settlement.outcome is Outcome.PAID
 
 

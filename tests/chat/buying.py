@@ -10,15 +10,16 @@ from domain import managing
 from domain.errors import ProviderRejected, ProviderUnavailable
 from domain.importing import TypedKeys, import_keys
 from domain.money import Money
-from domain.orders import Order, OrderLine, total
+from domain.orders import Order
 from domain.payments import (
     Attempt,
     Capability,
     Checkout,
     CloseResult,
     NewAttempt,
-    PaymentEvent,
+    News,
     Refund,
+    RefundResult,
 )
 from tests import logscan
 from tests.chat.shop_chat import ANN, OWNER, ShopChat
@@ -134,10 +135,12 @@ class StandIn:
     account: str = "shop"
     live: bool = True
     capabilities: Capability = Capability.NONE
+    currencies: Sequence[str] = ()
+    tail: timedelta = timedelta()
     created: int = 0
 
-    def quote(self, lines: Sequence[OrderLine]) -> Money | None:
-        return total(lines)
+    def takes(self, amount: Money) -> bool:
+        return True
 
     async def create(self, new: NewAttempt) -> Checkout:
         self.created += 1
@@ -147,20 +150,23 @@ class StandIn:
             raise ProviderUnavailable(self.code, "no answer")
         return self.checkout
 
-    async def query(self, attempt: Attempt) -> PaymentEvent | None:
+    async def query(self, attempt: Attempt) -> News | None:
         return None
 
     async def close(self, attempt: Attempt) -> CloseResult:
         return CloseResult.CLOSED
 
-    async def refund(self, refund: Refund) -> None:
+    async def refund(self, refund: Refund) -> RefundResult:
         raise ProviderRejected(self.code, "not offered")
+
+    async def check(self) -> None:
+        """Nothing is wrong with it."""
 
 
 def offer(shop: ShopChat, *methods: StandIn) -> None:
     """These ways to pay, and no others, from now on."""
-    shop.app.providers.clear()
-    shop.app.providers.update({method.code: method for method in methods})
+    shop.providers.clear()
+    shop.providers.update({method.code: method for method in methods})
 
 
 def texts_of(messages: Sequence[dict[str, Any]]) -> list[str]:

@@ -39,7 +39,7 @@ class Counter:
     @classmethod
     async def opened(cls, shop: ShopChat, *, stock: int = 3) -> "Counter":
         till = Till()
-        shop.app.providers[till.code] = till
+        shop.providers[till.code] = till
         await shop.ann.says("/start")
         await shop.ann.reads("elcome")
         if stock:
@@ -52,13 +52,14 @@ class Counter:
         request = Request(
             f"request-{next(_requests)}", ANN, variant.id, quantity, variant.price * quantity
         )
-        rules = self.shop.app.settings.rules
+        rules = self.shop.app.ways.rules
         uow = self.shop.app.new_uow()
         return await checkout.buy(uow, self.till, request, rules, now=datetime.now(UTC))
 
     async def pays(self, placed: Placed, **changes: Any) -> Settlement:  # fields of the event
         event = dataclasses.replace(payment_of(placed), **changes)
-        return await settle(self.shop.app.new_uow(), event, now=datetime.now(UTC))
+        rules = self.shop.app.ways.rules
+        return await settle(self.shop.app.new_uow(), event, rules, now=datetime.now(UTC))
 
     async def sold(self) -> Placed:
         """Paid, and handed over to Ann."""

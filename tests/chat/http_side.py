@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from bot.settings import EPaySettings
+from bot.payment_settings import EPaySettings
 from tests import logscan
 from tests.chat.shop_chat import ANN, ShopChat, open_shop
 
@@ -29,7 +29,7 @@ async def open_hooked(folder: Path, url: str, **settings: Any) -> AsyncIterator[
     changed: dict[str, Any] = {
         "telegram_mode": "webhook",
         "telegram_webhook_secret": HOOK_SECRET,
-        "epay": EPaySettings(**block, confirm=False),
+        "providers": {"epay": EPaySettings(**block, confirm=False)},
     }
     async with open_shop(folder, url, **changed | settings) as shop:
         await shop.ann.says("/start")

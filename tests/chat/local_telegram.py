@@ -62,6 +62,7 @@ async def local_telegram(
     webhook_delays: Sequence[float] = (0.0, 0.01),
     webhook_timeout: float = 5.0,
     clock: Callable[[], float] = time.monotonic,
+    now: Callable[[], float] = time.time,
 ) -> AsyncIterator[Local]:
     """Runs one until the block is left."""
     people = [Person(ANN, "Ann", username="ann", started=True), Person(BEN, "Ben")]
@@ -74,6 +75,7 @@ async def local_telegram(
         webhook_delays=webhook_delays,
         webhook_timeout=webhook_timeout,
         clock=clock,
+        now=now,
     )
     app = web.Application()
     app.add_routes(routes(telegram))

@@ -1,7 +1,7 @@
 """The whole shop on a local Telegram: the unchanged program, spoken to as people do."""
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from bot.sandbox.server import routes
 from bot.sandbox.telegram import LocalTelegram
 from bot.serve import running
 from bot.settings import load
+from domain.payments import PaymentProvider
+from payments.provider import CallbackProvider
 from payments.testpay import TestPay
 from tests import logscan
 from tests.people import Chat
@@ -23,6 +25,8 @@ from tests.people import Chat
 TOKEN: Final = "42:LOCAL-TELEGRAM-TOKEN-OF-THE-TESTS"
 OWNER, ANN, BEN, WANG = 9001, 1001, 1002, 1003
 SECRET: Final = b"the test provider's secret of the tests"
+# Settings by which whatever does not fit is put before a person.
+ASKING: Final[dict[str, Any]] = {"rule_sold_out": "ask", "rule_over": "ask", "rule_twice": "ask"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,13 @@ class ShopChat:
     telegram: LocalTelegram
     http: aiohttp.ClientSession
     url: str
+
+    @property
+    def providers(self) -> dict[str, PaymentProvider]:
+        """The ways to pay, which a test may change."""
+        providers = self.app.ways.providers
+        assert isinstance(providers, dict)
+        return providers
 
     def person(self, person_id: int) -> Chat:
         return Chat(self.http, self.url, person_id)
@@ -92,7 +103,12 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def open_shop(
-    folder: Path, database_url: str, *, rate_limits: bool = False, **settings: Any
+    folder: Path,
+    database_url: str,
+    *,
+    rate_limits: bool = False,
+    more_providers: Sequence[Callable[[str], CallbackProvider]] = (),
+    **settings: Any,
 ) -> AsyncIterator[ShopChat]:
     """The shop with these settings; the owner and three buyers, none of whom has started."""
     port = free_port()
@@ -122,9 +138,12 @@ async def open_shop(
         provider = TestProvider(
             http, SECRET, notify_url=f"{url}/payments/test/notify", delays=(0.01,) * 5
         )
-        test_pay = TestPay(SECRET, page_url=url)
+        extra_providers = [
+            TestPay(SECRET, page_url=url),
+            *(make(url) for make in more_providers),  # each is told the shop's address
+        ]
         app = await stack.enter_async_context(
-            opened(load(_env_file=None, **changed), extra_providers=[test_pay])
+            opened(load(_env_file=None, **changed), extra_providers=extra_providers)
         )
         extra = [*routes(telegram), *provider.routes()]
         await stack.enter_async_context(

@@ -1,6 +1,7 @@
 """Orders in the chat of those who see to them."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from domain.payments import Capability, Refund
 from handlers.views import admin_buttons as buttons
 from tests.chat.buying import let_time_pass, number_in, place, put_on_sale
 from tests.chat.counter import UNKNOWN, Counter, admin, asks, forges, known
-from tests.chat.shop_chat import BEN, ShopChat
+from tests.chat.shop_chat import BEN, ShopChat, open_shop
 from tests.people import Chat
 
 
@@ -119,7 +120,7 @@ async def test_a_refund_goes_through_the_provider(owner: Chat, counter: Counter)
     said = await asks(owner, f"/refund {placed.order.number} dead key", "Given back: $4.99")
     assert "refunded" in said["text"]
     assert [refund.reason for refund in counter.till.refunded] == ["dead key"]
-    await asks(owner, f"/refund {placed.order.number}", "nothing to give back")
+    await asks(owner, f"/refund {placed.order.number}", "not so much to give back")
 
 
 async def test_stars_go_back_to_the_buyer(shop: ShopChat, owner: Chat) -> None:
@@ -160,12 +161,13 @@ async def test_a_refund_without_an_answer_is_gone_on_with(owner: Chat, counter: 
     await asks(owner, f"/refund {placed.order.number}", "refused the refund (TOO_LATE)")
     assert (await counter.order(placed)).status is OrderStatus.DELIVERED
     counter.till.capabilities = Capability.NONE
-    await asks(owner, f"/refund {placed.order.number}", "nothing to give back")
+    credited = "Given back to the buyer's balance: $4.99"
+    await asks(owner, f"/refund {placed.order.number}", credited)
+    assert (await counter.order(placed)).status is OrderStatus.REFUNDED
 
 
-async def test_a_refund_of_what_was_paid_twice_asks_which_payment(
-    owner: Chat, counter: Counter
-) -> None:
+async def test_a_refund_of_what_was_paid_twice_asks_which_payment(asking_shop: ShopChat) -> None:
+    owner, counter = await known(asking_shop.owner), await Counter.opened(asking_shop)
     placed = await counter.sold()
     await counter.pays(placed, external_id="tx-second")
     await asks(owner, f"/refund {placed.order.number}", "back?")
@@ -205,11 +207,34 @@ async def test_late_money_with_stock_is_delivered_and_told_of(
 ) -> None:
     placed = await counter.placed()
     await let_time_pass(shop, placed.order.number)
-    await expire_due(shop.app.new_uow(), now=datetime.now(UTC))
+    await expire_due(shop.app.new_uow(), shop.app.ways.rules, now=datetime.now(UTC))
     line = f"/confirm {placed.order.number} TX-77 seen"
     await asks(owner, line, "Confirmed, late")
+    told = await owner.reads("By rule: there was stock, so it was delivered.")
+    assert f"Order {placed.order.number}: paid late" in told["text"]
+    notice = await shop.ann.reads("came after the order had closed", ever=True)
+    assert "Your goods were still there" in notice["text"]
+    await shop.ann.reads("🔑", ever=True)
     order = await counter.order(placed)
-    assert (order.is_paid, order.exception) == (True, OrderException.LATE)
+    assert (order.is_paid, order.exception) == (True, None)
+
+
+async def test_late_money_waits_for_a_decision_where_the_rule_says_so(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    async with open_shop(tmp_path, sqlite_url, rule_late="ask") as shop:
+        owner, counter = await known(shop.owner), await Counter.opened(shop)
+        placed = await counter.placed()
+        await let_time_pass(shop, placed.order.number)
+        await expire_due(shop.app.new_uow(), shop.app.ways.rules, now=datetime.now(UTC))
+        await counter.pays(placed)
+        alert = await owner.reads("paid late", ever=True)
+        order = await counter.order(placed)
+        assert (order.is_paid, order.exception) == (False, OrderException.LATE)
+        await owner.presses("Deliver anyway", message=alert)
+        await shop.ann.reads("🔑", ever=True)
+        order = await counter.order(placed)
+        assert (order.is_paid, order.exception) == (True, None)
 
 
 async def test_less_money_waits_for_a_decision(owner: Chat, counter: Counter) -> None:

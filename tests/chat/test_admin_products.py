@@ -62,7 +62,7 @@ async def test_a_product_in_one_line_says_what_is_next(owner: Chat) -> None:
 async def test_a_product_that_no_method_takes_says_so(tmp_path: Path, sqlite_url: str) -> None:
     """Here, Stars have no rate, and the test provider is away."""
     async with open_shop(tmp_path, sqlite_url) as shop:
-        del shop.app.providers["test"]
+        del shop.providers["test"]
         owner = shop.owner
         said = await asks(owner, "/newproduct GAME-1 4.99 Game", "Added")
         assert "/setproduct GAME-1 stars 250" in said["text"]

@@ -1,7 +1,5 @@
 """Alerts, and the buttons under them: each settles an order, once, whoever presses first."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from domain import checkout
@@ -21,6 +19,11 @@ from tests.people import Chat, Json
 from tests.shop import NOW
 
 SETTLED = "settled already"
+
+
+@pytest.fixture
+async def shop(asking_shop: ShopChat) -> ShopChat:
+    return asking_shop
 
 
 @pytest.fixture
@@ -79,16 +82,14 @@ async def test_short_money_goes_back_with_one_press(owner: Chat, counter: Counte
 
 
 async def test_delivered_goods_ask_before_their_money_goes_back(
-    shop: ShopChat, owner: Chat, counter: Counter
+    owner: Chat, counter: Counter
 ) -> None:
     """An alert offers no refund then, but an old one may have a button for it."""
     placed = await counter.placed()
-    await let_time_pass(shop, placed.order.number)
-    await checkout.expire_due(shop.app.new_uow(), now=datetime.now(UTC))
-    await counter.pays(placed)
-    alert = await owner.reads("paid late", ever=True)
+    await counter.pays(placed, amount=Money(600, "USD"))
+    alert = await owner.reads("paid too much", ever=True)
     assert labels(alert) == ["Handled", "Open"]
-    refund = buttons.Refund(number=placed.order.number, why=OrderException.LATE)
+    refund = buttons.Refund(number=placed.order.number, why=OrderException.OVER)
     await forges(owner, refund, alert)
     await owner.reads("back?")
     assert counter.till.refunded == []
@@ -174,7 +175,7 @@ async def test_late_money_without_stock_asks_for_keys(
 ) -> None:
     placed = await counter.placed(3)
     await let_time_pass(shop, placed.order.number)
-    await checkout.expire_due(shop.app.new_uow(), now=NOW.replace(year=2100))
+    await checkout.expire_due(shop.app.new_uow(), shop.app.ways.rules, now=NOW.replace(year=2100))
     for _ in range(3):
         await counter.sold()
     await counter.pays(placed)
@@ -202,7 +203,7 @@ async def test_money_for_no_order_is_told_of(
     event = PaymentEvent(
         till.code, till.account, till.live, "tx-lost", "NOBODYS01", Money(499, "USD")
     )
-    await settle(shop.app.new_uow(), event, now=NOW)
+    await settle(shop.app.new_uow(), event, shop.app.ways.rules, now=NOW)
     alert = await owner.reads("no known order", ever=True)
     assert "tx-lost" in alert["text"]
     assert "NOBODYS01" in alert["text"]

@@ -1,5 +1,7 @@
 """Placing orders, choosing how to pay, leaving them, and finding them again."""
 
+from dataclasses import replace
+
 import pytest
 
 from domain.orders import OrderException, OrderStatus
@@ -65,7 +67,7 @@ async def test_a_link_is_a_button_and_cancelling_takes_it_away(shop: ShopChat) -
     await put_on_sale(shop, keys=keys(1))
     offer(shop, StandIn("stripe", "Stripe", LINK))
     order = await place(shop.ann, "Stripe")
-    assert labels(order) == ["Pay", "Cancel"]
+    assert labels(order) == ["Pay", "I have paid", "Cancel"]
     assert (await shop.ann.presses("Pay"))["url"] == LINK.link
     cancel = data_of(order, "Cancel")
     assert (await shop.ann.presses("Cancel"))["text"] == "Cancelled"
@@ -226,7 +228,8 @@ async def test_f69_somebody_elses_order_is_as_if_it_were_not(shop: ShopChat) -> 
 
 async def test_orders_are_listed_newest_first_and_opened(shop: ShopChat) -> None:
     await put_on_sale(shop, keys=keys(9))
-    shop.app.dispatcher["rules"] = shop.app.settings.rules.__class__(max_pending=9)
+    rules = replace(shop.app.ways.rules, max_pending=9)
+    shop.app.dispatcher["ways"] = replace(shop.app.ways, rules=rules)
     shown = await preview(shop.ann)
     data = data_of(shown, "Test payment")
     for nth in range(9):

@@ -1,7 +1,7 @@
 """Paying with Stars: asked before, paid, paid late, repeated, given back; and the hand-over."""
 
-from types import TracebackType
-from typing import Any, Self
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from aiogram.types import LabeledPrice, Update
@@ -9,6 +9,7 @@ from aiogram.types import LabeledPrice, Update
 from domain import checkout
 from domain.errors import DatabaseAway
 from domain.orders import OrderStatus
+from tests.chat.broken import Broken
 from tests.chat.buying import (
     StandIn,
     keys,
@@ -23,24 +24,6 @@ from tests.chat.buying import (
 )
 from tests.chat.shop_chat import ANN, BEN, ShopChat
 from tests.people import Json, Refusal, codes_of
-
-
-class Broken:
-    """A unit of work on a database that is away."""
-
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-
-    async def __aenter__(self) -> Self:
-        raise self._error
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        raise AssertionError("it was never entered")
 
 
 async def payment_in(shop: ShopChat) -> Json:
@@ -170,17 +153,19 @@ async def test_a_pre_checkout_is_answered_though_the_database_is_away(
 async def test_money_for_a_closed_order_with_stock_left_still_buys(shop: ShopChat) -> None:
     await put_on_sale(shop, keys=keys(2))
     number = number_in(await place(shop.ann, "Telegram Stars"))
-    await checkout.cancel(shop.app.new_uow(), number, ANN)
+    await checkout.cancel(shop.app.new_uow(), number, ANN, now=datetime.now(UTC))
     await receives(shop, late_payment(shop, number))
-    await shop.ann.reads("your goods were still there")
+    told = await shop.ann.reads("Your goods were still there")
+    assert f"250 ⭐ for order {number} came after the order had closed" in told["text"]
     await shop.ann.reads("🔑")
     assert (await stored(shop, number)).is_paid
 
 
-async def test_f31_money_for_a_closed_order_without_stock_is_told(shop: ShopChat) -> None:
+async def test_f31_money_for_a_closed_order_without_stock_is_told(asking_shop: ShopChat) -> None:
+    shop = asking_shop
     await put_on_sale(shop, keys=keys(1))
     number = number_in(await place(shop.ann, "Telegram Stars"))
-    await checkout.cancel(shop.app.new_uow(), number, ANN)
+    await checkout.cancel(shop.app.new_uow(), number, ANN, now=datetime.now(UTC))
     await place(shop.ben, "Test payment")
     await receives(shop, late_payment(shop, number))
     told = await shop.ann.reads("nothing left to hand over")
@@ -188,13 +173,39 @@ async def test_f31_money_for_a_closed_order_without_stock_is_told(shop: ShopChat
     assert (await stored(shop, number)).status is OrderStatus.CANCELLED
 
 
-async def test_a_second_payment_is_told(shop: ShopChat) -> None:
+async def test_a_second_payment_is_told(asking_shop: ShopChat) -> None:
+    shop = asking_shop
     await put_on_sale(shop, keys=keys(1))
     number = number_in(await place(shop.ann, "Telegram Stars"))
     await shop.ann.pays()
     await shop.ann.reads("Paid and delivered")
     await receives(shop, late_payment(shop, number))
-    await shop.ann.reads("which was paid or closed before")
+    await shop.ann.reads("which was paid or closed before. It is yours: the shop's people")
+
+
+async def test_money_that_a_rule_credits_is_not_said_to_wait_for_people(shop: ShopChat) -> None:
+    await put_on_sale(shop, keys=keys(1))
+    number = number_in(await place(shop.ann, "Telegram Stars"))
+    await checkout.cancel(shop.app.new_uow(), number, ANN, now=datetime.now(UTC))
+    await place(shop.ben, "Test payment")
+    await receives(shop, late_payment(shop, number))
+    told = await shop.ann.reads("it is on your balance")
+    assert f"250 ⭐ for order {number} came after the order had closed" in told["text"]
+    said = texts_of(await shop.ann.messages())
+    assert not [text for text in said if "shop's people have been told" in text]
+
+
+async def test_a_second_payment_that_a_rule_credits_is_not_said_to_come_back(
+    shop: ShopChat,
+) -> None:
+    await put_on_sale(shop, keys=keys(1))
+    number = number_in(await place(shop.ann, "Telegram Stars"))
+    await shop.ann.pays()
+    await shop.ann.reads("Paid and delivered")
+    await receives(shop, late_payment(shop, number))
+    await shop.ann.reads("it is on your balance")
+    said = texts_of(await shop.ann.messages())
+    assert not [text for text in said if "shop's people have been told" in text]
 
 
 async def test_money_for_no_known_order_is_told(shop: ShopChat) -> None:

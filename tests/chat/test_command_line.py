@@ -281,7 +281,8 @@ def rows_of(file: Path) -> list[list[str]]:
 
 # --- The doctor -----------------------------------------------------------------------------
 
-CHECKS: Final = ["settings", "token", "webhook", "database", "Redis", "Telegram Stars", "EPay"]
+CHECKS: Final = ["settings", "token", "webhook", "database", "Redis", "prices"]
+PROVIDERS: Final = ["Telegram Stars", "EPay"]  # that are on in the scene
 
 
 def findings(said: str) -> dict[str, str]:
@@ -293,17 +294,20 @@ def findings(said: str) -> dict[str, str]:
 async def test_the_doctor_finds_a_healthy_shop_healthy(scene: Scene) -> None:
     status, said = await says(scene, "doctor")
     assert status == OK
-    assert findings(said) == dict.fromkeys(CHECKS, "ok")
+    assert findings(said) == dict.fromkeys([*CHECKS, *PROVIDERS], "ok")
 
 
 @pytest.mark.parametrize(
     ("changed", "wrong"),
     [
-        ({"BOT_TOKEN": "42:ANOTHER-TOKEN-THAN-THE-SHOPS"}, {"token", "webhook"}),
+        (
+            {"BOT_TOKEN": "42:ANOTHER-TOKEN-THAN-THE-SHOPS"},
+            {"token", "webhook", "Telegram Stars"},
+        ),
         ({"OWNER_IDS": ""}, {"settings"}),
         ({"DATABASE_URL": "postgresql://127.0.0.1:1/shop"}, {"database"}),
         ({"REDIS_URL": "redis://127.0.0.1:1/0"}, {"Redis"}),
-        ({"TELEGRAM_API_URL": "http://127.0.0.1:1"}, {"token", "webhook"}),
+        ({"TELEGRAM_API_URL": "http://127.0.0.1:1"}, {"token", "webhook", "Telegram Stars"}),
         ({"EPAY_URL": "http://127.0.0.1:1"}, {"EPay"}),
     ],
     ids=["token", "owners", "database", "Redis", "Telegram", "EPay"],
@@ -313,8 +317,37 @@ async def test_the_doctor_names_what_is_wrong_and_looks_at_the_rest(
 ) -> None:
     status, said = await says(scene, "doctor", **changed)
     assert status == WRONG
-    assert findings(said) == {name: "WRONG" if name in wrong else "ok" for name in CHECKS}
+    assert findings(said) == {
+        name: "WRONG" if name in wrong else "ok" for name in [*CHECKS, *PROVIDERS]
+    }
     assert "ANOTHER-TOKEN" not in said
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        ({}, "ok    Telegram Stars: its settings work"),
+        ({}, "ok    EPay: its settings work"),
+        ({"EPAY_URL": "http://127.0.0.1:1"}, "WRONG EPay: does not answer ("),
+        ({"EPAY_PID": "9999"}, "WRONG EPay: refuses: the merchant id or the key"),
+        (
+            {"TELEGRAM_PROVIDER_TOKEN": "284685063:TEST:not-to-be-seen-9f27c1d4"},
+            "ok    Card: its settings work, TEST MODE: no real money",
+        ),
+        (
+            {"TELEGRAM_PROVIDER_TOKEN": "a-token-of-nobodys-not-to-be-seen-9f27c1d4"},
+            "WRONG Card: refuses: PAYMENT_PROVIDER_INVALID",
+        ),
+        ({"STARS_RATE": "50"}, "ok    prices: 1 USD is 50 XTR"),
+        ({"STARS_RATE": ""}, "in Stars only what has a price in Stars"),
+    ],
+)
+async def test_the_doctor_says_how_each_way_to_pay_is(
+    scene: Scene, changed: dict[str, str], line: str
+) -> None:
+    _, said = await says(scene, "doctor", **changed)
+    assert line in said
+    assert NOT_TO_BE_SEEN not in said
 
 
 @pytest.mark.parametrize(
@@ -333,7 +366,7 @@ async def test_the_doctor_may_be_asked_while_the_shop_is_open(scene: Scene) -> N
     """That is when somebody asks."""
     await scene.runs()
     status, said = await says(scene, "doctor")
-    assert findings(said) == dict.fromkeys(CHECKS, "ok")
+    assert findings(said) == dict.fromkeys([*CHECKS, *PROVIDERS], "ok")
     assert status == OK
 
 

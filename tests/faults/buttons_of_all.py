@@ -30,6 +30,7 @@ def filled(kind: type[CallbackData], number: str, sku: str, user_id: int) -> str
         **{"provider": "test", "shown": 499, "currency": "USD", "nonce": "abcdefgh"},
         **{"code": "en", "purpose": Purpose.EDIT, "field": "price", "value": "1", "column": 1},
         **{"delimiter": 1, "batch": 1, "which": "all", "what": "keys", "whole": True},
+        **{"amount": 1000, "to_balance": True},
         "why": OrderException.LATE,
     }
     return kind.model_validate({name: values[name] for name in kind.model_fields}).pack()

@@ -47,16 +47,30 @@ class MarksFirst(Worker):
 
 class MarksFirstApp(App):
     def worker(self) -> Worker:
-        rules = self.settings.rules
-        return MarksFirst(self.new_uow, self.vault, self.messenger, rules, self.bell, now)
+        return MarksFirst(
+            self.new_uow,
+            self.vault,
+            self.messenger,
+            self.ways.providers,
+            self.ways.rules,
+            self.bell,
+            now,
+        )
 
 
 class NoLeaseApp(App):
     """What is claimed may be claimed again at once."""
 
     def worker(self) -> Worker:
-        rules = replace(self.settings.rules, lease=timedelta(0))
-        return Worker(self.new_uow, self.vault, self.messenger, rules, self.bell, now)
+        return Worker(
+            self.new_uow,
+            self.vault,
+            self.messenger,
+            self.ways.providers,
+            replace(self.ways.rules, lease=timedelta(0)),
+            self.bell,
+            now,
+        )
 
 
 class Recording(SqlPayments):

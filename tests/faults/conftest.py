@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.chat.conftest import shop, shop_on_both
+from tests.chat.shop_chat import ASKING
 from tests.faults.world import Stall, open_stall
 
 __all__ = ["shop", "shop_on_both"]
@@ -45,6 +46,24 @@ async def plain_stall(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Stall]:
 async def plain_stall_on_both(tmp_path: Path, database_url: str) -> AsyncIterator[Stall]:
     """On SQLite and PostgreSQL, paid by the test provider."""
     async with open_stall(tmp_path, database_url) as opened:
+        yield opened
+        await opened.check()
+
+
+@pytest.fixture(params=_SERVICES)
+async def asking_stall_on_both(
+    request: pytest.FixtureRequest, tmp_path: Path, database_url: str
+) -> AsyncIterator[Stall]:
+    """As `stall_on_both`; its owner would rather be asked than have rules."""
+    async with open_stall(tmp_path, database_url, request.param, **ASKING) as opened:
+        yield opened
+        await opened.check()
+
+
+@pytest.fixture
+async def plain_asking_stall_on_both(tmp_path: Path, database_url: str) -> AsyncIterator[Stall]:
+    """As `plain_stall_on_both`; its owner would rather be asked than have rules."""
+    async with open_stall(tmp_path, database_url, **ASKING) as opened:
         yield opened
         await opened.check()
 

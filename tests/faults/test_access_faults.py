@@ -82,7 +82,7 @@ async def test_f69_another_buyers_order_is_as_one_that_is_not_there(
 _WORDS: Final = f"""
 0 -5 2147483648 9223372036854775807 9223372036854775808 zzzzzzzzzzzzz 1e9 NaN 0x10 +1 ١٢ 1_0 None
 True null {SKU} late owner test stars epay USD XTR abcdefgh keys price photo max active e % _ ../..
-{NOBODYS}
+balance {NOBODYS}
 """
 _FIELD: Final = (
     st.integers(-(2**70), 2**70).map(str)

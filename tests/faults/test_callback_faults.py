@@ -44,10 +44,10 @@ async def nothing_happened(stall: Stall, ordered: Ordered) -> None:
 
 
 async def test_f23_with_an_empty_secret_a_provider_is_off(tmp_path: Path, sqlite_url: str) -> None:
-    nothing = epay_settings(None, key="")
-    async with open_stall(tmp_path, sqlite_url, epay=nothing) as stall:
+    nothing = {"epay": epay_settings(None, key="")}
+    async with open_stall(tmp_path, sqlite_url, providers=nothing) as stall:
         ordered = await waiting(stall)
-        assert "epay" not in stall.app.providers
+        assert "epay" not in stall.app.ways.providers
         for method in ("GET", "POST"):
             status, _ = await stall.shop.callback("epay", method=method)
             assert status == 404

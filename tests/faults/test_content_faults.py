@@ -1,7 +1,5 @@
 """Files, names and keys that are not what they seem; each comes through the chat."""
 
-import csv
-import io
 import re
 from collections.abc import Callable
 from typing import Final
@@ -136,21 +134,14 @@ FORMULAS: Final = [
 _DANGEROUS: Final = re.compile(r"[\s\u200b\ufeff]*[=+\-@＝＋－＠\t\r]")
 
 
-async def exported(stall: Stall, what: str) -> list[list[str]]:
-    await stall.owner.says(f"/export {what}")
-    file = await stall.owner.reads(" row")
-    content = (await stall.owner.downloads(file)).decode("utf-8-sig")
-    return [*csv.reader(io.StringIO(content, newline=""))]
-
-
 async def test_f66_exports_hold_no_formula(plain_stall: Stall) -> None:
     """Opened again by a reader of CSV: each cell is what was put in, and none is worked out."""
     stall = plain_stall
     await stall.stocked(*FORMULAS, name="=1+cmd|' /C calc'!A0")
     await stall.paid(await stall.ordered(ANN))
     await stall.keys_read_by(ANN)
-    sold_keys = await exported(stall, "keys")
-    orders = await exported(stall, "orders")
+    sold_keys = await stall.exported("keys")
+    orders = await stall.exported("orders")
     for row in [*sold_keys, *orders]:
         assert not [cell for cell in row if _DANGEROUS.match(cell)]
     assert sorted(cell.removeprefix("'") for _, cell, *_ in sold_keys[1:]) == sorted(FORMULAS)

@@ -82,7 +82,9 @@ async def test_f41_control_read_then_update_sells_keys_that_are_gone(
 
 
 async def end_reservations(stall: Stall) -> None:
-    ended = {"reserved_until": datetime.now(UTC) - timedelta(seconds=1)}
+    """So long ago that no payment service's word is waited for any more."""
+    grace = stall.app.ways.rules.close_grace
+    ended = {"reserved_until": datetime.now(UTC) - grace - timedelta(seconds=1)}
     await stall.executes(sa.update(tables.orders).values(ended))
 
 
@@ -94,8 +96,8 @@ async def test_f43_expiry_and_payment_at_once_have_one_winner(stall_on_both: Sta
     ordered = [await stall.ordered(buyer) for buyer in buyers]
     requests = [stall.service.request(each.attempt) for each in ordered]
     await end_reservations(stall)
-    now = datetime.now(UTC)
-    expiries = (expire_due(stall.app.new_uow(), now=now, limit=2) for _ in range(6))
+    now, rules = datetime.now(UTC), stall.app.ways.rules
+    expiries = (expire_due(stall.app.new_uow(), rules, now=now, limit=2) for _ in range(6))
     answers = await asyncio.gather(*map(stall.told, requests), *expiries)
     assert set(answers[:12]) == {stall.service.accepted}
     await asyncio.gather(*(stall.keys_read_by(buyer) for buyer in buyers))
@@ -110,7 +112,9 @@ class Hasty(SqlOrders):
     paid = asyncio.Event()
     looked = asyncio.Event()
 
-    async def lock_overdue(self, now: datetime, *, limit: int) -> list[Order]:
+    async def lock_overdue(
+        self, now: datetime, sure_before: datetime, *, limit: int
+    ) -> list[Order]:
         overdue = sa.select(tables.orders.c.id).where(tables.orders.c.reserved_until <= now)
         found = [await self.get(number) for number in await self._connection.scalars(overdue)]
         if found:

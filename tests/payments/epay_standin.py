@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import Enum, auto
 from typing import Any
 from urllib.parse import urlencode
@@ -13,6 +14,9 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from aiohttp.typedefs import Handler
+
+from domain.money import Money
+from tests.payments.standin import Faulty, Notice
 
 PID = "1001"
 KEY = "9f27c1d4e8a05b63d2714c"
@@ -36,6 +40,12 @@ class Trade:
     trade_no: str
     told: dict[str, str]  # what the merchant asked for
     paid: bool = False
+    returned: str = ""  # what the merchant's program has refunded
+    given_back: bool = False  # by whomever
+
+    @property
+    def status(self) -> int:
+        return 2 if self.given_back else int(self.paid)
 
 
 @dataclass
@@ -53,6 +63,11 @@ class Platform:
     order: dict[str, Any] = field(default_factory=dict)  # overrides of a query's answer
     raw_order: bytes | None = None
     numbers_as_text: bool = False
+    refund_code: int = 1  # of a yes: the documents say 1, the program that many run says 0
+    refusal: int | None = None  # of every refund
+    grudging: bool = False  # a refund is made, and said not to be
+    lost: bool = False  # a refund is made, and a 502 comes instead of the answer
+    tells_refunds: bool = True  # by the order's status
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     def sign(self, told: dict[str, str]) -> str:
@@ -100,13 +115,14 @@ class Platform:
             web.post("/mapi.php", self._mapi),
             web.get("/submit.php", self._submit),
             web.get("/api.php", self._api),
+            web.post("/api.php", self._refund),
         ]
 
     async def _mapi(self, request: web.Request) -> web.Response:
         trade = self._trade(_texts(await request.post()))
         if trade is None or "type" not in trade.told:
             return web.json_response({"code": -1, "msg": "签名校验失败"})
-        page = f"{self.url}/pay/{trade.trade_no}"
+        page = f"{request.url.origin()}/pay/{trade.trade_no}"
         offer = {"payurl": page} if self.offer is None else self.offer
         code = "1" if self.numbers_as_text else 1
         return web.json_response({"code": code, "msg": "", "trade_no": trade.trade_no, **offer})
@@ -123,9 +139,13 @@ class Platform:
         if self.raw_order is not None:
             return web.Response(body=self.raw_order, content_type="application/json")
         trade = self.trades.get(asked["out_trade_no"])
-        if trade is None:
+        if trade is None or asked.get("trade_no", trade.trade_no) != trade.trade_no:
             return web.json_response({"code": -1, "msg": "订单号不存在"})
-        code, status, pid = 1, int(trade.paid), int(self.pid)
+        code, status, pid = (
+            1,
+            trade.status if self.tells_refunds else int(trade.paid),
+            int(self.pid),
+        )
         answer = {
             "code": str(code) if self.numbers_as_text else code,
             "status": str(status) if self.numbers_as_text else status,
@@ -136,6 +156,25 @@ class Platform:
             "endtime": None,
         }
         return web.json_response(answer | self.order)
+
+    async def _refund(self, request: web.Request) -> web.Response:
+        told = _texts(await request.post())
+        merchant = (told.get("pid"), told.get("key"))
+        if request.query.get("act") != "refund" or merchant != (self.pid, self.key):
+            return web.json_response({"code": -3, "msg": "商户密钥错误"})
+        if self.refusal is not None:
+            return web.json_response({"code": self.refusal, "msg": "商户未开启订单退款API接口"})
+        trade = next((t for t in self.trades.values() if t.trade_no == told["trade_no"]), None)
+        if trade is None or not trade.paid or trade.given_back:
+            return web.json_response({"code": -1, "msg": "该订单已退款！"})
+        if Decimal(told["money"]) > Decimal(trade.told["money"]):
+            return web.json_response({"code": -1, "msg": "退款金额不能大于订单金额"})
+        trade.returned, trade.given_back = told["money"], True
+        if self.grudging:
+            return web.json_response({"code": -1, "msg": "接口超时"})
+        if self.lost:
+            return web.Response(status=502)
+        return web.json_response({"code": self.refund_code, "msg": "退款成功！"})
 
     def _trade(self, told: dict[str, str]) -> Trade | None:
         """The trade that the merchant asks for; None for one that is not signed by it."""
@@ -158,6 +197,81 @@ class Platform:
         elif fault is not None:
             return _answer(fault)
         return await handler(request)
+
+
+class EPayStandIn(Faulty):
+    """A platform as the suites drive it."""
+
+    code = "epay"
+    currency = "CNY"
+    refused: tuple[int, ...] = (401,)
+    accepted = (200, "success")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.platform = Platform()
+
+    def routes(self) -> list[web.RouteDef]:
+        return self.platform.routes()
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "EPAY_URL": self.url,
+            "EPAY_PID": PID,
+            "EPAY_KEY": KEY,
+            "EPAY_TYPES": "alipay",
+        }
+
+    def knows(self, number: str) -> bool:
+        return number in self.platform.trades
+
+    def payable(self, number: str) -> bool:
+        return self.knows(number) and not self.platform.trades[number].paid
+
+    def pay(self, number: str, amount: Money | None = None) -> None:
+        """`amount` is what a platform that settles by hand has seen."""
+        trade = self.platform.pay(number)
+        if amount is not None:
+            trade.told["money"] = f"{amount.decimal}"
+
+    def give_back(self, number: str, amount: Money | None = None) -> None:
+        self.platform.trades[number].given_back = True
+
+    def notice(self, number: str) -> Notice:
+        """Platforms do not call back about refunds."""
+        return self._sent(self.platform.notice(number))
+
+    def forgeries(self, number: str) -> dict[str, Notice]:
+        told, platform = self.platform.notice(number), self.platform
+        query = urlencode(told)
+        unsigned = {name: value for name, value in told.items() if name != "sign"}
+        return {
+            "unsigned": self._sent(unsigned),
+            "an empty signature": self._sent(told | {"sign": ""}),
+            "signed by another": self._sent(Platform(key="another-key").signed(unsigned)),
+            "signed with nothing": self._sent(Platform(key="").signed(unsigned)),
+            "in capitals": self._sent(told | {"sign": told["sign"].upper()}),
+            "changed": self._sent(told | {"money": "0.01"}),
+            "of another order": self._sent(told | {"out_trade_no": "ANOTHERORDER01"}),
+            "added to": self._sent(told | {"param": "1"}),
+            "of another merchant": self._sent(platform.notice(number, pid="1002")),
+            "truncated": Notice("GET", query=query[: query.index("&sign")]),
+            "doubled": Notice("GET", query=f"{query}&money={told['money']}"),
+        }
+
+    def other_news(self, number: str) -> dict[str, Notice]:
+        return {
+            status: self._sent(self.platform.notice(number, trade_status=status))
+            for status in ("TRADE_CLOSED", "TRADE_FINISHED", "WAIT_BUYER_PAY", "trade_success")
+        }
+
+    def given_back(self, number: str) -> Money | None:
+        returned = self.platform.trades[number].returned
+        return Money.parse(returned, self.currency) if returned else None
+
+    @staticmethod
+    def _sent(told: dict[str, str]) -> Notice:
+        return Notice("GET", query=urlencode(told))
 
 
 @asynccontextmanager

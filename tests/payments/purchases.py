@@ -14,7 +14,8 @@ BUYER = 1001
 def line(
     price: str = "10.00", currency: str = "CNY", *, quantity: int = 1, stars: int | None = None
 ) -> OrderLine:
-    return OrderLine(1, "GAME", "A game", quantity, Money.parse(price, currency), stars)
+    prices = {} if stars is None else {"XTR": stars}
+    return OrderLine(1, "GAME", "A game", quantity, Money.parse(price, currency), prices)
 
 
 def attempt(amount: str = "10.00", currency: str = "CNY", *, number: str = NUMBER) -> Attempt:
@@ -40,6 +41,7 @@ def refund(external_id: str = "T1") -> Refund:
         external_id=external_id,
         attempt_number=NUMBER,
         buyer_id=BUYER,
+        paid=Money.parse("10.00", "CNY"),
         amount=Money.parse("10.00", "CNY"),
         reason="asked for",
         order_id=1,

@@ -15,7 +15,7 @@ from payments.epay import EPay, signature
 from payments.provider import FORM, Answer, CallbackProvider, HttpReply
 from tests.payments.epay_shop import PUBLIC_URL, Shop, epay_shop, event
 from tests.payments.epay_standin import KEY, PID, Fault
-from tests.payments.purchases import NUMBER, attempt, line, new, refund
+from tests.payments.purchases import NUMBER, attempt, new
 
 VECTOR_KEY = "testkey123"
 VECTOR = {
@@ -48,7 +48,7 @@ async def test_it_is_a_provider_that_calls_back(shop: Shop) -> None:
     provider: CallbackProvider = shop.epay
     assert (provider.code, provider.title, provider.account) == ("epay", "EPay", PID)
     assert provider.live
-    assert provider.capabilities == Capability.QUERY
+    assert provider.capabilities == Capability.QUERY | Capability.REFUND
     assert provider.methods == {"GET": frozenset(), "POST": frozenset({FORM})}
 
 
@@ -63,19 +63,23 @@ async def test_it_does_not_show_its_key(shop: Shop) -> None:
     assert KEY not in str(shop.epay)
 
 
-async def test_it_asks_the_lines_total_in_its_own_currency(shop: Shop) -> None:
-    lines = [line("10.00", quantity=2), line("0.50")]
-    assert shop.epay.quote(lines) == Money(2050, "CNY")
+async def test_it_takes_the_platforms_currency(shop: Shop) -> None:
+    assert shop.epay.currencies == ("CNY",)
+    assert shop.epay.takes(Money.parse("0.01", "CNY"))
 
 
-async def test_it_takes_no_other_currency(shop: Shop) -> None:
-    assert shop.epay.quote([line("10.00", "USD")]) is None
-
-
-async def test_a_payment_cannot_be_closed_or_given_back(shop: Shop) -> None:
+async def test_a_payment_cannot_be_closed(shop: Shop) -> None:
     assert await shop.epay.close(attempt()) is CloseResult.MAYBE_PAYABLE
-    with pytest.raises(ProviderRejected, match="epay: not offered"):
-        await shop.epay.refund(refund())
+
+
+async def test_the_right_key_passes_the_check(shop: Shop) -> None:
+    await shop.epay.check()
+
+
+@pytest.mark.parametrize("wrong", [{"key": "another-key"}, {"pid": "1002"}])
+async def test_another_key_is_named(shop: Shop, wrong: dict[str, str]) -> None:
+    with pytest.raises(ProviderRejected, match="the merchant id or the key"):
+        await shop.other(**wrong).check()
 
 
 def test_the_platform_repeats_a_callback_unless_it_hears_success() -> None:
@@ -317,7 +321,8 @@ async def test_an_order_that_cannot_be_read_is_no_answer(
         b"{",
         b"\xff\xfe\xff",
         b"[" * 30_000,
-        b" " * 70_000 + b"{}",
+        b'{"code":1,"code":1,"status":1}',
+        b" " * 5_000_000 + b"{}",
         b'{"code":1,"status":1,',
     ],
 )

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 
 from domain.errors import ProviderRejected
 from domain.money import Money
+from domain.orders import Bill
 from domain.payments import Capability, CloseResult, PaymentEvent
+from domain.pricing import Rates, quote
 from payments.provider import (
     Answer,
     CallbackProvider,
@@ -79,7 +82,8 @@ def test_without_a_secret_it_is_not_made() -> None:
 
 @pytest.mark.parametrize("currency", ["CNY", "USD", "JPY", "KWD", "XTR"])
 def test_it_takes_any_currency(currency: str) -> None:
-    assert pay_at().quote([line("10", currency, quantity=2)]) == Money.parse("20", currency)
+    one = line("10", currency, quantity=2)
+    assert quote(pay_at(), Bill([one], one.total), Rates()) == Money.parse("20", currency)
 
 
 async def test_there_is_nobody_to_ask_and_nothing_to_give_back() -> None:
@@ -87,6 +91,11 @@ async def test_there_is_nobody_to_ask_and_nothing_to_give_back() -> None:
     assert await pay_at().close(attempt()) is CloseResult.MAYBE_PAYABLE
     with pytest.raises(ProviderRejected, match="test: not offered"):
         await pay_at().refund(refund())
+
+
+async def test_there_is_nothing_in_its_settings_that_could_be_wrong() -> None:
+    await pay_at().check()
+    assert pay_at().tail == timedelta()
 
 
 def test_it_answers_as_its_page_expects() -> None:

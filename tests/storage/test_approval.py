@@ -29,7 +29,7 @@ async def placed(shop: Shop) -> Placed:
 async def test_a_payment_at_the_last_moment_keeps_its_keys(shop: Shop, placed: Placed) -> None:
     await approve(shop, placed, now=LAST_MOMENT)
     assert (await shop.order(placed)).reserved_until == LAST_MOMENT + PAYMENT_GRACE
-    assert await checkout.expire_due(shop.uow(), now=NOW + RULES.order_ttl) == 0
+    assert await checkout.expire_due(shop.uow(), RULES, now=NOW + RULES.order_ttl) == 0
     await shop.pays(placed, now=NOW + RULES.order_ttl)
     assert await shop.bought(placed)
 
@@ -46,7 +46,7 @@ async def test_nothing_else_than_was_asked_for_is_approved(shop: Shop, placed: P
 
 
 async def test_a_closed_order_is_not_approved(shop: Shop, placed: Placed) -> None:
-    await checkout.cancel(shop.uow(), placed.order.number, BUYER)
+    await checkout.cancel(shop.uow(), placed.order.number, BUYER, now=NOW)
     with pytest.raises(OrderClosed):
         await approve(shop, placed)
 

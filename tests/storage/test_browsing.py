@@ -6,7 +6,7 @@ from domain import browsing, managing
 from domain.catalog import Offer, Page
 from domain.errors import BadQuantity, OutOfStock, ProductNotFound
 from domain.money import Money
-from tests.shop import ADMIN, NOW, PRICE, Shop, Till
+from tests.shop import ADMIN, BUYER, NOW, PRICE, RULES, Shop, Till
 
 
 def names(page: Page[Offer]) -> list[str]:
@@ -136,18 +136,27 @@ async def test_a_preview_shows_the_total_and_the_methods_that_take_it(shop: Shop
     variant = await shop.stocked(keys=3)
     closed = Till(code="closed", takes_orders=False)
     preview = await browsing.preview(
-        shop.uow(), [shop.till, closed], variant_id=variant.id, quantity=2
+        shop.uow(),
+        [shop.till, closed],
+        RULES.rates,
+        buyer_id=BUYER,
+        variant_id=variant.id,
+        quantity=2,
     )
-    assert preview.total == PRICE * 2
-    assert [method.code for method in preview.methods] == ["till"]
+    assert preview.bill.total == PRICE * 2
+    assert [(q.provider.code, q.amount) for q in preview.quotes] == [("till", PRICE * 2)]
     assert preview.offer.left_count == 3
 
 
 async def test_a_preview_is_refused_beyond_stock_and_bounds(shop: Shop) -> None:
     variant = await shop.stocked(keys=3)
     with pytest.raises(OutOfStock) as refusal:
-        await browsing.preview(shop.uow(), [], variant_id=variant.id, quantity=4)
+        await browsing.preview(
+            shop.uow(), [], RULES.rates, buyer_id=BUYER, variant_id=variant.id, quantity=4
+        )
     assert refusal.value.left_count == 3
     for forged in (-5, 0, 101):
         with pytest.raises(BadQuantity):
-            await browsing.preview(shop.uow(), [], variant_id=variant.id, quantity=forged)
+            await browsing.preview(
+                shop.uow(), [], RULES.rates, buyer_id=BUYER, variant_id=variant.id, quantity=forged
+            )

@@ -1,16 +1,11 @@
-"""What a buyer has chosen, bought, followed a link to, and been given back."""
+"""What a buyer has chosen, bought, and followed a link to."""
 
 import pytest
 
-from domain import delivery, history, linking, preferences, returns
+from domain import delivery, history, linking, preferences
 from domain.customers import Customer
 from domain.errors import ProductNotFound
-from domain.money import Money
-from domain.payments import RefundEvent
 from tests.shop import BUYER, NOW, Shop
-
-BACK = RefundEvent("till", "till-1", "charge-1")
-SUM = Money(499, "USD")
 
 
 async def customer(shop: Shop, customer_id: int = BUYER) -> Customer | None:
@@ -74,23 +69,3 @@ async def test_a_link_to_what_is_off_sale_is_no_product(shop: Shop) -> None:
     await shop.changed("GAME-1", "active", "off")
     with pytest.raises(ProductNotFound):
         await linking.linked(shop.uow(), "GAME-1")
-
-
-async def test_money_given_back_is_in_the_audit_log(shop: Shop) -> None:
-    order = (await shop.sold(await shop.stocked())).order
-    number = await returns.note_return(
-        shop.uow(), BACK, f"{order.number}01", SUM, buyer_id=BUYER, now=NOW
-    )
-    assert number == order.number
-    async with shop.uow() as uow:
-        [entry, *_] = (await uow.audit.newest(page=0, size=5)).items
-    assert (entry.action, entry.subject) == ("money returned", order.number)
-    assert entry.after == {"provider": "till", "transaction": "charge-1", "amount": "4.99 USD"}
-
-
-@pytest.mark.parametrize("buyer_id", [BUYER, BUYER + 1])
-async def test_money_for_somebody_elses_or_no_order_names_none(shop: Shop, buyer_id: int) -> None:
-    order = (await shop.sold(await shop.stocked())).order
-    attempt = f"{order.number}01" if buyer_id != BUYER else "NOSUCHORDER101"
-    number = await returns.note_return(shop.uow(), BACK, attempt, SUM, buyer_id=buyer_id, now=NOW)
-    assert number is None

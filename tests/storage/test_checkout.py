@@ -83,7 +83,7 @@ async def test_a_buyer_may_hold_so_many_unpaid_orders(shop: Shop) -> None:
     with pytest.raises(TooManyPending) as refusal:
         await shop.places(buyer, variant)
     assert refusal.value.numbers == [placed.order.number for placed in orders]
-    await checkout.cancel(shop.uow(), orders[0].order.number, buyer.id)
+    await checkout.cancel(shop.uow(), orders[0].order.number, buyer.id, now=NOW)
     await shop.places(buyer, variant)
 
 
@@ -166,7 +166,9 @@ async def test_an_order_outlives_a_provider_that_is_away(shop: Shop) -> None:
     placed = await shop.places(await shop.buyer(), variant, provider=away)
     assert placed.attempt is None
     assert (await shop.attempt(placed)).status is AttemptStatus.OPEN
-    again = await checkout.pay_with(shop.uow(), shop.till, placed.order.number, BUYER, now=NOW)
+    again = await checkout.pay_with(
+        shop.uow(), shop.till, placed.order.number, BUYER, RULES, now=NOW
+    )
     assert again.attempt is not None
     # The same number: should the first request have arrived, it is the same payment.
     assert again.attempt.number == away.created[0].attempt.number
@@ -178,7 +180,9 @@ async def test_a_method_that_refused_is_tried_anew(shop: Shop) -> None:
     placed = await shop.places(await shop.buyer(), variant, provider=refusing)
     assert placed.attempt is None
     assert (await shop.attempt(placed)).status is AttemptStatus.FAILED
-    again = await checkout.pay_with(shop.uow(), shop.till, placed.order.number, BUYER, now=NOW)
+    again = await checkout.pay_with(
+        shop.uow(), shop.till, placed.order.number, BUYER, RULES, now=NOW
+    )
     assert again.attempt is not None
     assert again.attempt.number != refusing.created[0].attempt.number
 
@@ -187,8 +191,8 @@ async def test_another_method_is_another_attempt_at_the_same_order(shop: Shop) -
     placed = await shop.places(await shop.buyer(), await shop.stocked())
     other = Till(code="other")
     number = placed.order.number
-    chosen = await checkout.pay_with(shop.uow(), other, number, BUYER, now=NOW)
-    again = await checkout.pay_with(shop.uow(), other, number, BUYER, now=NOW)
+    chosen = await checkout.pay_with(shop.uow(), other, number, BUYER, RULES, now=NOW)
+    again = await checkout.pay_with(shop.uow(), other, number, BUYER, RULES, now=NOW)
     assert chosen == again
     assert len(other.created) == 1
     await shop.pays(chosen)
@@ -219,7 +223,7 @@ async def test_an_order_cancelled_during_its_checkout_stays_closed(shop: Shop) -
     variant = await shop.stocked()
 
     async def cancel(new: NewAttempt) -> None:
-        await checkout.cancel(shop.uow(), new.attempt.order_number, BUYER)
+        await checkout.cancel(shop.uow(), new.attempt.order_number, BUYER, now=NOW)
 
     placed = await shop.places(await shop.buyer(), variant, provider=Till(on_create=cancel))
     assert (await shop.order(placed)).status is OrderStatus.CANCELLED
@@ -229,7 +233,7 @@ async def test_an_order_cancelled_during_its_checkout_stays_closed(shop: Shop) -
 async def test_a_cancelled_order_gives_its_keys_back_once(shop: Shop) -> None:
     placed = await shop.places(await shop.buyer(), await shop.stocked(keys=3), 2)
     for _ in range(2):
-        order = await checkout.cancel(shop.uow(), placed.order.number, BUYER)
+        order = await checkout.cancel(shop.uow(), placed.order.number, BUYER, now=NOW)
         assert order.status is OrderStatus.CANCELLED
     assert (await shop.stock()).available == 3
     assert (await shop.attempt(placed)).status is AttemptStatus.CLOSED
@@ -239,11 +243,11 @@ async def test_another_buyers_order_is_as_if_not_there(shop: Shop) -> None:
     placed = await shop.places(await shop.buyer(), await shop.stocked())
     number = placed.order.number
     with pytest.raises(OrderNotFound):
-        await checkout.cancel(shop.uow(), number, BUYER + 1)
+        await checkout.cancel(shop.uow(), number, BUYER + 1, now=NOW)
     with pytest.raises(OrderNotFound):
         await checkout.show(shop.uow(), number, BUYER + 1)
     with pytest.raises(OrderNotFound):
-        await checkout.pay_with(shop.uow(), shop.till, number, BUYER + 1, now=NOW)
+        await checkout.pay_with(shop.uow(), shop.till, number, BUYER + 1, RULES, now=NOW)
     with pytest.raises(OrderNotFound):
         await checkout.show(shop.uow(), "NO-SUCH-ORDER", BUYER)
     assert (await shop.order(placed)).status is OrderStatus.PENDING
@@ -252,34 +256,36 @@ async def test_another_buyers_order_is_as_if_not_there(shop: Shop) -> None:
 async def test_a_paid_order_is_not_cancelled(shop: Shop) -> None:
     placed = await shop.sold(await shop.stocked())
     with pytest.raises(OrderClosed):
-        await checkout.cancel(shop.uow(), placed.order.number, BUYER)
+        await checkout.cancel(shop.uow(), placed.order.number, BUYER, now=NOW)
 
 
 async def test_a_reservation_that_lasted_too_long_is_released(shop: Shop) -> None:
     placed = await shop.places(await shop.buyer(), await shop.stocked(keys=3), 2)
-    assert await checkout.expire_due(shop.uow(), now=AFTER - timedelta(seconds=1)) == 0
-    assert await checkout.expire_due(shop.uow(), now=AFTER) == 1
-    assert await checkout.expire_due(shop.uow(), now=AFTER) == 0
+    assert await checkout.expire_due(shop.uow(), RULES, now=AFTER - timedelta(seconds=1)) == 0
+    assert await checkout.expire_due(shop.uow(), RULES, now=AFTER) == 1
+    assert await checkout.expire_due(shop.uow(), RULES, now=AFTER) == 0
     assert (await shop.order(placed)).status is OrderStatus.EXPIRED
     assert (await shop.stock()).available == 3
     (note,) = await shop.rows(tables.outbox)
     assert (note["topic"], note["chat_id"]) == (Topic.ORDER, BUYER)
     with pytest.raises(OrderExpired):
-        await checkout.cancel(shop.uow(), placed.order.number, BUYER)
+        await checkout.cancel(shop.uow(), placed.order.number, BUYER, now=NOW)
 
 
 async def test_expiry_goes_in_small_steps(shop: Shop) -> None:
     variant = await shop.stocked(keys=3)
     for buyer_id in (1, 2, 3):
         await shop.places(await shop.buyer(buyer_id), variant)
-    assert await checkout.expire_due(shop.uow(), now=AFTER, limit=2) == 2
-    assert await checkout.expire_due(shop.uow(), now=AFTER, limit=2) == 1
+    assert await checkout.expire_due(shop.uow(), RULES, now=AFTER, limit=2) == 2
+    assert await checkout.expire_due(shop.uow(), RULES, now=AFTER, limit=2) == 1
 
 
 async def test_an_expired_order_cannot_be_paid_by_a_button(shop: Shop) -> None:
     placed = await shop.places(await shop.buyer(), await shop.stocked())
     with pytest.raises(OrderExpired):
-        await checkout.pay_with(shop.uow(), shop.till, placed.order.number, BUYER, now=AFTER)
+        await checkout.pay_with(
+            shop.uow(), shop.till, placed.order.number, BUYER, RULES, now=AFTER
+        )
 
 
 async def test_an_order_shows_its_newest_attempt(shop: Shop) -> None:

@@ -1,10 +1,12 @@
 """What the outbox holds is sent at least once, the same each time."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
-from domain import checkout, delivery
+from domain import checkout, delivery, reviewing
 from domain.customers import Role
 from domain.errors import (
     BlockedByBuyer,
@@ -18,10 +20,11 @@ from domain.errors import (
 )
 from domain.messages import DeliveryStatus, Note, Topic
 from domain.orders import OrderException, OrderStatus
+from domain.remedies import Remedies, Remedy
 from domain.rules import Rules
 from storage import tables
 from tests.invariants import check
-from tests.shop import BUYER, NOW, RULES, Shop
+from tests.shop import ADMIN, BUYER, NOW, RULES, Shop
 from tests.storage.aborting import AbortsOnce
 from tests.storage.recording import LATER, Chat, claimed, delivers, works
 
@@ -242,7 +245,7 @@ async def test_goods_go_before_alerts(shop: Shop) -> None:
 
 async def test_an_expired_order_shows_that_it_is(shop: Shop) -> None:
     placed = await shop.places(await shop.buyer(), await shop.stocked())
-    await checkout.expire_due(shop.uow(), now=LATER)
+    await checkout.expire_due(shop.uow(), RULES, now=LATER)
     chat = Chat()
     await works(shop, chat, LATER)
     (update,) = chat.updates()
@@ -299,3 +302,25 @@ async def test_a_retry_costs_no_more_than_its_attempt(shop: Shop) -> None:
     assert flaky.aborted
     (again,) = await claimed(shop, LATER)
     assert again.attempt_count == 1
+
+
+async def test_a_buyer_who_blocked_the_bot_is_waited_for_where_the_rule_says_so(
+    shop: Shop,
+) -> None:
+    placed = await shop.sold(await shop.stocked())
+    rules = replace(RULES, remedies=Remedies(undeliverable=Remedy.WAIT))
+    await works(shop, Chat(errors=[BlockedByBuyer()]), rules=rules)
+    assert (await shop.order(placed)).exception is OrderException.UNDELIVERABLE
+    assert await shop.rows(tables.outbox, tables.outbox.c.topic == "review") == []
+
+
+async def test_an_order_that_waits_for_goods_is_not_delivered_by_a_resend(shop: Shop) -> None:
+    """A hand-over that was put into the outbox before the goods were gone finds nothing."""
+    placed = await shop.sold(await shop.stocked())
+    await shop.executes(sa.update(tables.orders).values(exception="short"))
+    await works(shop, Chat())
+    assert (await shop.order(placed)).status is OrderStatus.PAID
+    await shop.executes(sa.update(tables.orders).values(exception=None))
+    await reviewing.resend(shop.uow(), placed.order.number, actor_id=ADMIN, now=LATER)
+    await works(shop, Chat(), LATER)
+    assert (await shop.order(placed)).status is OrderStatus.DELIVERED

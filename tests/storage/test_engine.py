@@ -1,8 +1,10 @@
 """Engines, and who may have one."""
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,15 @@ import sqlalchemy as sa
 
 from domain import browsing
 from domain.errors import DatabaseAway
-from storage.engine import BadDatabaseUrl, DatabaseInUse, create_engine, hold_alone, read_url
-from tests.shop import Shop, opened
+from storage.engine import (
+    BadDatabaseUrl,
+    DatabaseInUse,
+    _Released,
+    create_engine,
+    hold_alone,
+    read_url,
+)
+from tests.shop import BUYER, Shop, opened
 
 _HOLD = """
 import sys
@@ -142,3 +151,64 @@ async def test_sqlites_only_connection_comes_back_from_a_cancelled_task(
         task.cancel()
     async with asyncio.timeout(2):
         await browsing.browse(sqlite_shop.uow())
+
+
+async def cut_short(shop: Shop, steps: int) -> asyncio.Task[None]:
+    """A use case that was cancelled after so many turns of the loop; its traceback lives on."""
+
+    async def work() -> None:
+        async with shop.uow() as uow:
+            customer = await uow.customers.lock(BUYER)
+            assert customer is not None
+            await uow.customers.save(customer)
+            await uow.commit()
+
+    task = asyncio.ensure_future(work())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    return task
+
+
+async def cut_short_everywhere(shop: Shop) -> None:
+    """Whenever it was cancelled, the next one can write at once."""
+    await shop.buyer()
+    held = []
+    for steps in range(120):
+        held.append(await cut_short(shop, steps % 40))
+        async with shop.uow() as uow:
+            await uow.commit()
+
+
+async def test_a_cancelled_use_case_lets_go_of_the_file(sqlite_url: str) -> None:
+    async with opened(sqlite_url) as shop:
+        await cut_short_everywhere(shop)
+
+
+def given_up_in_the_midst(path: Path, kind: type[sqlite3.Connection]) -> sqlite3.Cursor:
+    """A connection that was closed within a transaction, of which a cursor lives on."""
+    connection = sqlite3.connect(path, factory=kind, isolation_level=None)
+    connection.execute("CREATE TABLE IF NOT EXISTS t (n)")
+    connection.execute("INSERT INTO t VALUES (1), (2), (3)")
+    connection.execute("BEGIN IMMEDIATE")
+    cursor = connection.execute("UPDATE t SET n = n + 1 RETURNING n")
+    cursor.fetchone()
+    connection.close()
+    return cursor
+
+
+@pytest.mark.parametrize(("kind", "is_free"), [(_Released, True), (sqlite3.Connection, False)])
+def test_what_is_closed_in_a_transaction_lets_go_of_the_file(
+    tmp_path: Path, kind: type[sqlite3.Connection], *, is_free: bool
+) -> None:
+    """The control: an ordinary connection keeps everybody else out."""
+    cursor = given_up_in_the_midst(tmp_path / "shop.db", kind)
+    with closing(sqlite3.connect(tmp_path / "shop.db", timeout=0, isolation_level=None)) as other:
+        free = True
+        try:
+            other.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            free = False
+    assert free is is_free
+    del cursor

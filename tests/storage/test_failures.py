@@ -17,7 +17,7 @@ from storage import tables
 from storage.engine import create_engine
 from storage.failures import translated
 from storage.unit_of_work import Database, SqlUnitOfWork
-from tests.shop import NOW, Shop, opened, payment_of
+from tests.shop import NOW, RULES, Shop, opened, payment_of
 from tests.storage.cable import laid
 from tests.storage.sessions import ended
 
@@ -42,7 +42,7 @@ async def test_a_server_restarted_mid_transaction_is_asked_again(postgresql_shop
     shop = postgresql_shop
     placed = await shop.places(await shop.buyer(), await shop.stocked())
     uow = Interrupted(shop)
-    await settle(uow, payment_of(placed), now=NOW)
+    await settle(uow, payment_of(placed), RULES, now=NOW)
     assert uow.ended_count
     assert (await shop.order(placed)).status is OrderStatus.PAID
     assert len(await shop.bought(placed)) == 1
@@ -55,7 +55,7 @@ async def test_without_a_second_try_the_interruption_shows(postgresql_shop: Shop
     )
     with pytest.raises(TransactionAborted):
         await settle.__wrapped__(  # type: ignore[attr-defined]
-            Interrupted(postgresql_shop), payment_of(placed), now=NOW
+            Interrupted(postgresql_shop), payment_of(placed), RULES, now=NOW
         )
     assert (await postgresql_shop.order(placed)).status is OrderStatus.PENDING
 
@@ -157,7 +157,7 @@ async def test_a_file_locked_for_ever_is_not_waited_for_for_ever(sqlite_shop: Sh
     file.execute("BEGIN IMMEDIATE")
     async with asyncio.timeout(10):
         with pytest.raises(TransactionAborted):
-            await checkout.expire_due(shop.uow(), now=NOW)
+            await checkout.expire_due(shop.uow(), RULES, now=NOW)
     file.close()
 
 

@@ -107,7 +107,7 @@ async def test_a_reservation_rolled_back_leaves_its_key_to_the_next(
     shop = postgresql_shop
     variant = await shop.stocked(keys=1)
     first = await shop.places(await shop.buyer(1), variant)
-    await checkout.cancel(shop.uow(), first.order.number, 1)
+    await checkout.cancel(shop.uow(), first.order.number, 1, now=NOW)
     async with shop.uow() as holder, shop.uow() as next_one:
         await holder.stock.reserve(first.order.id, variant.id, 1)
         if not waits:
@@ -137,7 +137,7 @@ async def test_a_reservation_rolled_back_in_the_crowd_is_sold_to_another(shop: S
             await uow.stock.reserve(template.order.id, variant.id, 1)
 
     template = await shop.places(people[0], variant)
-    await checkout.cancel(shop.uow(), template.order.number, people[0].id)
+    await checkout.cancel(shop.uow(), template.order.number, people[0].id, now=NOW)
     results = await asyncio.gather(
         *(shop.places(person, variant) for person in people),
         *(change_ones_mind() for _ in range(10)),
@@ -242,7 +242,7 @@ async def test_expiry_and_payment_have_one_winner(shop: Shop) -> None:
     variant = await shop.stocked(keys=10)
     placed = [await shop.places(await shop.buyer(n), variant) for n in range(1, 11)]
     work = [shop.pays(each, now=AFTER) for each in placed]
-    expiries = [checkout.expire_due(shop.uow(), now=AFTER, limit=3) for _ in range(5)]
+    expiries = [checkout.expire_due(shop.uow(), RULES, now=AFTER, limit=3) for _ in range(5)]
     results = await asyncio.gather(*work, *expiries, return_exceptions=True)
     assert not [result for result in results if isinstance(result, BaseException)]
     for each in placed:
@@ -255,7 +255,7 @@ async def test_cancelling_and_paying_at_once_loses_nothing(shop: Shop) -> None:
     placed = [await shop.places(await shop.buyer(n), variant) for n in range(1, 11)]
     results = await asyncio.gather(
         *(shop.pays(each) for each in placed),
-        *(checkout.cancel(shop.uow(), e.order.number, e.order.buyer_id) for e in placed),
+        *(checkout.cancel(shop.uow(), e.order.number, e.order.buyer_id, now=NOW) for e in placed),
         return_exceptions=True,
     )
     odd = [r for r in results if isinstance(r, BaseException) and not isinstance(r, DomainError)]
@@ -287,7 +287,7 @@ async def test_a_transaction_that_did_not_finish_settles_nothing(shop: Shop) -> 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        await settle(Killed(shop.database), payment_of(placed), now=NOW)
+        await settle(Killed(shop.database), payment_of(placed), RULES, now=NOW)
     assert (await shop.order(placed)).status is OrderStatus.PENDING
     assert await shop.rows(tables.payments) == []
     assert (await shop.pays(placed)).outcome is Outcome.PAID

@@ -15,7 +15,7 @@ from domain.ledger import GOODS, HELD, customer_account, provider_account
 from domain.messages import Topic
 from domain.money import Money
 from domain.orders import OrderException, OrderStatus
-from domain.payments import Capability, Refund, RefundStatus
+from domain.payments import Refund, RefundStatus
 from domain.settlement import Outcome
 from storage import tables
 from tests.shop import ADMIN, BUYER, NOW, PRICE, RULES, Shop, Till
@@ -124,7 +124,7 @@ async def test_goods_that_waited_for_a_refund_are_sent_when_it_fails(shop: Shop)
 
 async def test_a_rejected_refund_does_not_hide_goods_that_did_not_arrive(shop: Shop) -> None:
     placed = await shop.places(await shop.buyer(), await shop.stocked())
-    await checkout.expire_due(shop.uow(), now=AFTER)
+    await checkout.expire_due(shop.uow(), RULES, now=AFTER)
     await shop.pays(placed, now=AFTER)
     await works(shop, Chat(errors=[BlockedByBuyer()]), LATER)
     with pytest.raises(ProviderRejected):
@@ -200,7 +200,7 @@ async def test_what_was_rejected_can_be_given_back_later(shop: Shop) -> None:
 
 async def test_held_money_goes_back_and_the_order_stays_closed(shop: Shop) -> None:
     placed = await shop.places(await shop.buyer(), await shop.stocked())
-    await checkout.cancel(shop.uow(), placed.order.number, BUYER)
+    await checkout.cancel(shop.uow(), placed.order.number, BUYER, now=NOW)
     await shop.pays(placed, amount=Money(100, "USD"))
     await refund(shop, placed)
     order = await shop.order(placed)
@@ -223,7 +223,7 @@ async def test_a_part_that_went_back_counts_no_more(shop: Shop) -> None:
 async def test_late_money_that_went_back_is_no_credit(shop: Shop) -> None:
     variant = await shop.stocked(keys=1)
     placed = await shop.places(await shop.buyer(), variant)
-    await checkout.expire_due(shop.uow(), now=AFTER)
+    await checkout.expire_due(shop.uow(), RULES, now=AFTER)
     await shop.sold(variant, buyer_id=BUYER + 1)
     await shop.pays(placed, now=AFTER)
     await refund(shop, placed)
@@ -240,15 +240,9 @@ async def test_what_cannot_go_back_is_not_refundable(shop: Shop) -> None:
     unpaid = await shop.places(await shop.buyer(), variant)
     with pytest.raises(NotRefundable):
         await refund(shop, unpaid)
-    await shop.pays(unpaid)
-    for providers in ({}, {"till": Till(capabilities=Capability.QUERY)}):
-        with pytest.raises(NotRefundable):
-            await refunding.refund(
-                shop.uow(), providers, unpaid.order.number, "", actor_id=ADMIN, now=NOW
-            )
     with pytest.raises(OrderNotFound):
         await refunding.refund(shop.uow(), {}, "UNKNOWN", "", actor_id=ADMIN, now=NOW)
-    assert (await shop.order(unpaid)).status is OrderStatus.PAID
+    assert (await shop.order(unpaid)).is_pending
 
 
 async def test_a_refund_finished_by_somebody_else_is_booked_once(shop: Shop) -> None:
@@ -276,6 +270,6 @@ async def test_a_refund_whose_provider_was_switched_off_is_not_forgotten(shop: S
     with pytest.raises(ProviderUnavailable):
         await refund(shop, placed, failing(AWAY))
     number = placed.order.number
-    with pytest.raises(NotRefundable):
+    with pytest.raises(ProviderUnavailable):
         await refunding.refund(shop.uow(), {}, number, "", actor_id=ADMIN, now=NOW)
     assert (await shop.order(placed)).status is OrderStatus.REFUNDING

@@ -25,14 +25,14 @@ async def expired(shop: Shop, keys: int = 1) -> Placed:
     """An order that was not paid in time, and whose keys are sold by now."""
     variant = await shop.stocked(keys=keys)
     placed = await shop.places(await shop.buyer(), variant, keys)
-    await checkout.expire_due(shop.uow(), now=AFTER)
+    await checkout.expire_due(shop.uow(), RULES, now=AFTER)
     await shop.sold(variant, keys, buyer_id=BUYER + 1)
     return placed
 
 
 async def confirm(shop: Shop, placed: Placed, transaction: str = "seen") -> Settlement:
     return await reviewing.confirm(
-        shop.uow(), placed.order.number, transaction, "bank", actor_id=ADMIN, now=NOW
+        shop.uow(), placed.order.number, transaction, "bank", RULES, actor_id=ADMIN, now=NOW
     )
 
 
@@ -105,7 +105,7 @@ async def test_a_payment_seen_elsewhere_is_settled_like_any_other(shop: Shop) ->
     assert (payment["source"], payment["external_id"]) == (f"confirmed by {ADMIN}", "seen")
     entry = (await shop.rows(tables.audit_log))[-1]
     assert entry["action"] == "confirm"
-    assert entry["after"] == {"transaction": "seen", "reason": "bank", "outcome": "paid"}
+    assert entry["after"] == {"transaction": "seen", "reason": "bank", "amount": "4.99 USD"}
 
 
 async def test_a_confirmation_asks_for_what_is_missing(shop: Shop) -> None:
@@ -221,7 +221,7 @@ async def test_seeing_to_a_late_payment_does_not_hide_goods_that_did_not_arrive(
     shop: Shop,
 ) -> None:
     placed = await shop.places(await shop.buyer(), await shop.stocked())
-    await checkout.expire_due(shop.uow(), now=AFTER)
+    await checkout.expire_due(shop.uow(), RULES, now=AFTER)
     await shop.pays(placed, now=AFTER)
     await works(shop, Chat(errors=[BlockedByBuyer()]), LATER)
     why = OrderException.LATE

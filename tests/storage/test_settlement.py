@@ -11,6 +11,8 @@ from domain.messages import Topic
 from domain.money import Money
 from domain.orders import OrderException, OrderStatus
 from domain.payments import AttemptStatus
+from domain.remedies import Remedies, Remedy
+from domain.rules import Rules
 from domain.settlement import Outcome, adopt_orphans
 from storage import tables
 from tests.shop import BUYER, NOW, PRICE, RULES, Shop
@@ -58,17 +60,17 @@ async def test_late_money_gets_its_goods_while_there_are_some(shop: Shop, how: s
     await close(shop, placed, how)
     settlement = await shop.pays(placed, now=AFTER + timedelta(days=3))
     order = await shop.order(placed)
-    assert settlement.outcome is Outcome.LATE
-    assert (order.status, order.exception) == (OrderStatus.PAID, OrderException.LATE)
+    assert (settlement.outcome, settlement.remedy) == (Outcome.LATE, Remedy.DELIVER)
+    assert (order.status, order.exception) == (OrderStatus.PAID, None)
     assert len(await shop.bought(placed)) == 2
-    assert Topic.REVIEW in await topics(shop)
+    assert {Topic.SETTLED, Topic.BALANCE} <= set(await topics(shop))
 
 
 async def close(shop: Shop, placed: checkout.Placed, how: str) -> None:
     if how == "cancelled":
-        await checkout.cancel(shop.uow(), placed.order.number, BUYER)
+        await checkout.cancel(shop.uow(), placed.order.number, BUYER, now=NOW)
     else:
-        assert await checkout.expire_due(shop.uow(), now=AFTER)
+        assert await checkout.expire_due(shop.uow(), RULES, now=AFTER)
 
 
 async def test_late_money_without_stock_is_held_for_a_person(shop: Shop) -> None:
@@ -109,19 +111,26 @@ async def test_parts_by_two_methods_stay_before_a_person(shop: Shop) -> None:
     placed = await shop.places(await shop.buyer(), await shop.stocked())
     await shop.pays(placed, amount=Money(200, "USD"))
     other = type(shop.till)(code="other")
-    whole = await checkout.pay_with(shop.uow(), other, placed.order.number, BUYER, now=NOW)
+    whole = await checkout.pay_with(shop.uow(), other, placed.order.number, BUYER, RULES, now=NOW)
     assert (await shop.pays(whole)).outcome is Outcome.PAID
     assert (await shop.order(placed)).exception is OrderException.UNDER
     assert await balance(shop, HELD) == 200
 
 
-async def test_too_much_is_delivered_and_the_excess_credited(shop: Shop) -> None:
+@pytest.mark.parametrize(
+    ("remedy", "account", "exception"),
+    [(Remedy.CREDIT, OWED, None), (Remedy.ASK, HELD, OrderException.OVER)],
+)
+async def test_too_much_is_delivered_and_the_excess_follows_its_rule(
+    shop: Shop, remedy: Remedy, account: str, exception: OrderException | None
+) -> None:
     placed = await shop.places(await shop.buyer(), await shop.stocked())
-    settlement = await shop.pays(placed, amount=Money(600, "USD"))
+    rules = Rules(remedies=Remedies(over=remedy))
+    settlement = await shop.pays(placed, amount=Money(600, "USD"), rules=rules)
     order = await shop.order(placed)
-    assert settlement.outcome is Outcome.OVER
-    assert (order.status, order.exception) == (OrderStatus.PAID, OrderException.OVER)
-    assert await balance(shop, OWED) == 101
+    assert (settlement.outcome, settlement.remedy) == (Outcome.OVER, remedy)
+    assert (order.status, order.exception) == (OrderStatus.PAID, exception)
+    assert await balance(shop, account) == 101
     assert await balance(shop, GOODS) == PRICE.amount
 
 
@@ -142,7 +151,9 @@ async def test_money_that_was_short_and_comes_twice_is_credited(shop: Shop) -> N
     await shop.sold(variant, buyer_id=BUYER + 1)
     await shop.pays(placed, amount=Money(600, "USD"), now=AFTER)
     await shop.imported("GAME", "GAME-KEY-LATE")
-    await shop.pays(placed, amount=Money(50, "USD"), external_id="tx-second", now=AFTER)
+    await shop.pays(
+        placed, amount=Money(50, "USD"), external_id="tx-second", now=AFTER, rules=Rules()
+    )
     assert (await shop.order(placed)).status is OrderStatus.PAID
     assert await balance(shop, OWED) == 600 + 50 - PRICE.amount
     assert await balance(shop, HELD) == 0
@@ -172,7 +183,7 @@ async def test_money_for_no_order_is_kept_and_told_of(shop: Shop) -> None:
     assert await balance(shop, HELD) == PRICE.amount
     (note,) = await shop.rows(tables.outbox)
     assert (note["topic"], note["chat_id"]) == (Topic.PAYMENT, None)
-    assert await adopt_orphans(shop.uow(), now=NOW) == 0
+    assert await adopt_orphans(shop.uow(), RULES, now=NOW) == 0
 
 
 async def test_money_that_came_before_its_order_is_adopted(shop: Shop) -> None:
@@ -182,8 +193,8 @@ async def test_money_that_came_before_its_order_is_adopted(shop: Shop) -> None:
     await shop.executes(tables.attempts.update().values(number="NOT-YET"))
     assert (await shop.pays(placed)).outcome is Outcome.UNKNOWN
     await shop.executes(tables.attempts.update().values(number=placed.attempt.number))
-    assert await adopt_orphans(shop.uow(), now=NOW) == 1
-    assert await adopt_orphans(shop.uow(), now=NOW) == 0
+    assert await adopt_orphans(shop.uow(), RULES, now=NOW) == 1
+    assert await adopt_orphans(shop.uow(), RULES, now=NOW) == 0
     assert (await shop.order(placed)).status is OrderStatus.PAID
     assert len(await shop.bought(placed)) == 1
     assert await balance(shop, GOODS) == PRICE.amount

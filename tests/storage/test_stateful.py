@@ -133,12 +133,14 @@ class Trade(RuleBasedStateMachine):
     @rule(order=orders)
     def cancels(self, order: Placed) -> None:
         with suppress(OrderClosed, OrderExpired):
-            self._do(checkout.cancel(self.shop.uow(), order.order.number, order.order.buyer_id))
+            self._do(
+                checkout.cancel(self.shop.uow(), order.order.number, order.order.buyer_id, now=NOW)
+            )
 
     @rule()
     def time_passes(self) -> None:
         self._now += RULES.order_ttl
-        self._do(checkout.expire_due(self.shop.uow(), now=self._now))
+        self._do(checkout.expire_due(self.shop.uow(), RULES, now=self._now))
 
     @rule(texts=keys)
     def imports_keys(self, texts: list[str]) -> None:
@@ -220,7 +222,7 @@ class Trade(RuleBasedStateMachine):
 
 
 Trade.TestCase.settings = settings(
-    max_examples=60,
+    max_examples=30,
     stateful_step_count=30,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking would take minutes

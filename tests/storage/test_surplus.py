@@ -5,15 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from domain import assortment, refunding, reviewing
+from domain import assortment, refunding, wallet
 from domain.checkout import Placed
 from domain.errors import NotRefundable, ProductNotFound, ProviderUnavailable, SkuTaken
 from domain.ledger import HELD
 from domain.money import Money
 from domain.orders import OrderException, OrderStatus
-from domain.payments import Capability, Refund, RefundStatus
+from domain.payments import Capability, Refund, RefundOrigin, RefundStatus
+from domain.refunding import Wanted
 from storage import tables
-from tests.shop import ADMIN, NOW, PRICE, Shop
+from tests.shop import ADMIN, BUYER, NOW, PRICE, Shop
 
 LATER = NOW + timedelta(minutes=1)
 
@@ -25,8 +26,14 @@ async def paid_twice(shop: Shop) -> Placed:
 
 
 async def give_back(shop: Shop, placed: Placed) -> list[Refund]:
-    return await refunding.refund_surplus(
-        shop.uow(), {"till": shop.till}, placed.order.number, "twice", actor_id=ADMIN, now=LATER
+    return await refunding.refund(
+        shop.uow(),
+        {"till": shop.till},
+        placed.order.number,
+        "twice",
+        Wanted(surplus_only=True),
+        actor_id=ADMIN,
+        now=LATER,
     )
 
 
@@ -63,16 +70,14 @@ async def test_what_bought_the_goods_is_no_surplus(shop: Shop) -> None:
         await give_back(shop, placed)
 
 
-async def test_a_provider_that_cannot_refund_is_not_asked(shop: Shop) -> None:
+async def test_where_the_provider_cannot_refund_it_goes_to_the_balance(shop: Shop) -> None:
     placed = await paid_twice(shop)
     shop.till.capabilities = Capability.QUERY
-    with pytest.raises(NotRefundable):
-        await give_back(shop, placed)
-    with pytest.raises(NotRefundable):
-        await refunding.refund_surplus(
-            shop.uow(), {}, placed.order.number, "", actor_id=ADMIN, now=LATER
-        )
+    (refund,) = await give_back(shop, placed)
+    assert (refund.status, refund.origin) == (RefundStatus.DONE, RefundOrigin.BALANCE)
+    assert await wallet.balances(shop.uow(), BUYER) == [PRICE]
     assert shop.till.refunded == []
+    assert (await shop.order(placed)).exception is None
 
 
 async def test_an_unanswered_refund_is_gone_on_with_under_its_number(shop: Shop) -> None:
@@ -122,8 +127,8 @@ async def test_a_payment_in_another_currency_is_surplus_even_before_the_order_is
     assert (await shop.order(placed)).exception is OrderException.MISMATCH
     (refund,) = await give_back(shop, placed)
     assert refund.amount == Money(499, "EUR")
-    file = await reviewing.open_file(shop.uow(), placed.order.number)
-    assert refunding.surplus_of(file.order, file.attempts, file.payments, file.refunds) == []
+    with pytest.raises(NotRefundable):
+        await give_back(shop, placed)
 
 
 async def test_a_sku_that_is_taken_is_known_before_more_is_asked(shop: Shop) -> None:

@@ -9,11 +9,13 @@ from aiogram.types import Message
 from domain.catalog import Page
 from domain.customers import Customer
 from domain.errors import BadAmount, BadSku, BadUserId
+from domain.money import Money
 from domain.stock import StockCount
 from handlers.admin import admins, stock
 from handlers.admin.exporting import BadDay, Wanted
 from handlers.admin.import_job import Layout, name_of
 from handlers.admin.key_message import KeyMessage
+from handlers.admin.orders import read_part
 from handlers.admin.products import Draft
 
 OLGA = {"id": 9001, "is_bot": False, "first_name": "Olga"}
@@ -124,6 +126,32 @@ def test_a_day_that_does_not_exist_is_refused(word: str) -> None:
 
 def test_a_delimiter_is_known_by_its_number() -> None:
     assert (Layout().sign, Layout(0, 2).sign, Layout(0, 99).sign) == (None, ";", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "reason"),
+    [
+        ("2.50 USD", Money(250, "USD"), ""),
+        ("2.50 USD one key was dead", Money(250, "USD"), "one key was dead"),
+        ("  500   JPY  both dead ", Money(500, "JPY"), "both dead"),
+        ("100 XTR dead", Money(100, "XTR"), "dead"),
+        ("2 keys were dead", None, "2 keys were dead"),
+        ("2.50", None, "2.50"),
+        ("2.50 usd", None, "2.50 usd"),
+        ("dead", None, "dead"),
+        ("  ", None, ""),
+    ],
+)
+def test_a_part_is_named_with_its_currency_or_it_is_a_reason(
+    text: str, amount: Money | None, reason: str
+) -> None:
+    assert read_part(text) == (amount, reason)
+
+
+@pytest.mark.parametrize("text", ["-1 USD", "1e3 USD", "2.505 USD", "0.5 XTR", "two USD dead"])
+def test_a_part_that_is_no_amount_is_refused_and_not_taken_for_everything(text: str) -> None:
+    with pytest.raises(BadAmount):
+        read_part(text)
 
 
 @pytest.mark.parametrize("text", ["0", "000", "00000000000000001" + "9" * 30, "9" * 40])

@@ -1,23 +1,15 @@
 """What admins are shown: whole, escaped, within Telegram's limits, in every language."""
 
-import itertools
-from datetime import timedelta
-
 import pytest
 from aiogram.filters.callback_data import CallbackData
 
 from domain.catalog import Page
 from domain.customers import Customer, Permission, Role
-from domain.delivery import Alert
 from domain.errors import FileFault, UnreadableFile
 from domain.importing import Report
-from domain.messages import Note, Topic
-from domain.money import Money
-from domain.orders import Order, OrderException, OrderStatus
-from domain.payments import Payment, Refund, RefundStatus
+from domain.managing import FIELDS
+from domain.orders import OrderException
 from domain.ports import AuditEntry
-from domain.reviewing import File
-from domain.settlement import Outcome
 from domain.stock import Batch, StockCount
 from handlers.texts import LANGUAGES, texts
 from handlers.views import admin_buttons as buttons
@@ -27,238 +19,23 @@ from handlers.views import (
     admin_menu,
     admin_people,
     admin_products,
-    admin_sales,
-    admin_settling,
     admin_stock,
 )
-from handlers.views.alerts import alert
-from handlers.views.length import TEXT
-from handlers.views.view import View
 from tests.unit.views import (
+    ENGLISH,
+    NASTY,
     NOON,
     NUMBER,
-    attempt,
     data,
+    fits,
     in_category,
     labels,
-    order,
     product,
     shown,
     variant,
 )
 
-ENGLISH = texts("en")
-NASTY = "<b>&" + "💥" * 60
-OWNER = Customer(9001, "Olga", role=Role.OWNER)
 LONGEST_SKU = "S" * 32
-
-
-def payment() -> Payment:
-    return Payment(
-        id=5,
-        order_id=1,
-        provider="stars",
-        account="42",
-        live=True,
-        external_id="tx-1",
-        attempt_number=f"{NUMBER}01",
-        amount=Money(500, "XTR"),
-        received_at=NOON + timedelta(minutes=1),
-    )
-
-
-def refund(status: RefundStatus) -> Refund:
-    return Refund(
-        number=f"{NUMBER}R01",
-        provider="stars",
-        external_id="tx-1",
-        attempt_number=f"{NUMBER}01",
-        buyer_id=1001,
-        amount=Money(500, "XTR"),
-        reason="",
-        order_id=1,
-        payment_id=5,
-        status_before=OrderStatus.PAID,
-        status=status,
-    )
-
-
-def file_of(of: Order, *, paid: bool = True, refunds: list[Refund] | None = None) -> File:
-    buyer = Customer(1001, NASTY)
-    return File(of, buyer, [attempt()] * 9, [payment()] if paid else [], refunds or [])
-
-
-def review(why: OrderException, of: Order, reader: Customer = OWNER) -> Alert:
-    facts: dict[str, str | int] = {"why": why, "provider": "stars", "amount": "500 XTR"}
-    return Alert(Note(Topic.REVIEW, reader.id, 1, facts), of, reader)
-
-
-def fits(view: View) -> bool:
-    message = shown(view.text)
-    sizes = [len(packed.encode()) for packed in data(view)]
-    return message.units <= TEXT and message.codes == [] and all(size <= 64 for size in sizes)
-
-
-# --- Alerts -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("language", list(LANGUAGES))
-@pytest.mark.parametrize(("status", "why"), list(itertools.product(OrderStatus, OrderException)))
-def test_every_odd_order_is_told_of_with_its_number_and_can_be_opened(
-    status: OrderStatus, why: OrderException, language: str
-) -> None:
-    view = alert(review(why, order(status=status, exception=why)), texts(language))
-    assert NUMBER in shown(view.text).text
-    assert "500" in view.text
-    assert buttons.OpenFile(number=NUMBER).pack() in data(view)
-    assert fits(view)
-
-
-@pytest.mark.parametrize(
-    ("why", "status", "expected"),
-    [
-        (OrderException.LATE, OrderStatus.EXPIRED, ["Deliver anyway", "Refund", "Handled"]),
-        (OrderException.LATE, OrderStatus.PAID, ["Handled"]),
-        (OrderException.UNDER, OrderStatus.PENDING, ["Deliver anyway", "Refund", "Handled"]),
-        (OrderException.OVER, OrderStatus.PAID, ["Handled"]),
-        (OrderException.TWICE, OrderStatus.DELIVERED, ["Refund", "Handled"]),
-        (OrderException.MISMATCH, OrderStatus.PENDING, ["Deliver anyway", "Refund", "Handled"]),
-        (OrderException.UNDELIVERABLE, OrderStatus.PAID, ["Resend", "Refund", "Handled"]),
-    ],
-)
-def test_an_alert_offers_what_settles_it(
-    why: OrderException, status: OrderStatus, expected: list[str]
-) -> None:
-    view = alert(review(why, order(status=status, exception=why)), ENGLISH)
-    assert labels(view) == [*expected, "Open"]
-
-
-def test_an_alert_that_was_settled_before_it_arrived_offers_nothing_more() -> None:
-    settled = order(status=OrderStatus.DELIVERED, exception=None)
-    assert labels(alert(review(OrderException.TWICE, settled), ENGLISH)) == ["Open"]
-
-
-def test_goods_that_are_stuck_are_resent_though_the_money_is_odd_as_well() -> None:
-    both = order(status=OrderStatus.PAID, exception=OrderException.TWICE)
-    view = alert(review(OrderException.UNDELIVERABLE, both), ENGLISH)
-    assert labels(view) == ["Resend", "Open"]
-    assert data(view)[0] == buttons.Resend(number=NUMBER, why=OrderException.TWICE).pack()
-
-
-def test_nobody_is_offered_what_their_role_forbids() -> None:
-    late = order(status=OrderStatus.EXPIRED, exception=OrderException.LATE)
-    support = Customer(1, "", role=Role.SUPPORT)
-    assert labels(alert(review(OrderException.LATE, late, support), ENGLISH)) == ["Open"]
-    away = order(status=OrderStatus.PAID, exception=OrderException.UNDELIVERABLE)
-    told = alert(review(OrderException.UNDELIVERABLE, away, support), ENGLISH)
-    assert labels(told) == ["Resend", "Handled", "Open"]
-    stock = Customer(2, "", role=Role.STOCK)
-    assert labels(alert(review(OrderException.LATE, late, stock), ENGLISH)) == []
-
-
-def test_a_failed_delivery_says_why() -> None:
-    away = order(status=OrderStatus.PAID, exception=OrderException.UNDELIVERABLE)
-    said = set()
-    for error in ["BlockedByBuyer", "ChatNotFound", "TelegramAway", "Refused", "no outcome", ""]:
-        facts: dict[str, str | int] = {"why": "undeliverable", "error": error}
-        note = Note(Topic.REVIEW, OWNER.id, 1, facts)
-        said.add(str(alert(Alert(note, away, OWNER), ENGLISH).text))
-    assert len(said) == 6
-
-
-@pytest.mark.parametrize("language", list(LANGUAGES))
-def test_a_payment_for_no_order_names_all_that_is_known(language: str) -> None:
-    facts: dict[str, str | int] = {
-        "provider": "epay",
-        "number": "NOBODYS01",
-        "transaction": "tx-<9>",
-        "amount": "4.99 USD",
-    }
-    view = alert(Alert(Note(Topic.PAYMENT, OWNER.id, facts=facts), None, OWNER), texts(language))
-    text = shown(view.text).text
-    assert all(str(fact) in text for fact in facts.values())
-
-
-def stock_alert(level: str, reader: Customer = OWNER) -> View:
-    facts: dict[str, str | int] = {"sku": "GAME-1", "title": NASTY, "level": level, "left": 4}
-    return alert(Alert(Note(Topic.STOCK, reader.id, facts=facts), None, reader), ENGLISH)
-
-
-def test_low_stock_and_sold_out_are_told_apart_and_lead_to_an_import() -> None:
-    low, out = stock_alert("low"), stock_alert("out")
-    assert "Low stock" in low.text
-    assert "left: 4" in low.text
-    assert "Sold out" in out.text
-    assert data(low) == data(out) == [buttons.ImportInto(sku="GAME-1").pack()]
-    assert NASTY in shown(low.text).text
-    assert labels(stock_alert("low", Customer(1, "", role=Role.SUPPORT))) == []
-
-
-def test_an_import_that_was_cut_off_can_be_undone_or_sent_again() -> None:
-    facts: dict[str, str | int] = {"batch": 3, "sku": "GAME-1", "file": "<keys>.txt"}
-    view = alert(Alert(Note(Topic.IMPORT, OWNER.id, facts=facts), None, OWNER), ENGLISH)
-    assert "<keys>.txt" in shown(view.text).text
-    assert labels(view) == ["Undo", "Import keys"]
-
-
-def test_a_note_that_nobody_knows_is_shown_all_the_same() -> None:
-    view = alert(Alert(Note(Topic.REVIEW, OWNER.id), None, OWNER), ENGLISH)
-    assert "/sales review" in view.text
-
-
-# --- Orders -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("language", list(LANGUAGES))
-@pytest.mark.parametrize("status", list(OrderStatus))
-def test_a_file_fits_and_offers_nothing_that_cannot_be_done(
-    status: OrderStatus, language: str
-) -> None:
-    found = file_of(order(status=status, paid_at=NOON), refunds=[refund(RefundStatus.FAILED)])
-    view = admin_sales.file(found, OWNER, texts(language))
-    assert fits(view)
-    prefixes = {packed.partition(":")[0] for packed in data(view)}
-    assert ("ad" in prefixes) is found.order.can_be_paid
-    assert ("ars" in prefixes) is found.order.is_paid
-    assert "arq" in prefixes
-
-
-def test_what_was_given_back_is_not_offered_again() -> None:
-    done = order(status=OrderStatus.REFUNDED)
-    view = admin_sales.file(file_of(done, refunds=[refund(RefundStatus.DONE)]), OWNER, ENGLISH)
-    assert labels(view) == ["‹ Orders"]
-    open_one = file_of(done, refunds=[refund(RefundStatus.REQUESTED)])
-    assert "Refund …" in labels(admin_sales.file(open_one, OWNER, ENGLISH))
-
-
-def test_the_refund_of_an_order_that_was_paid_twice_asks_which() -> None:
-    twice = order(status=OrderStatus.PAID, exception=OrderException.TWICE)
-    asked = admin_settling.confirm_refund(file_of(twice), ENGLISH)
-    assert labels(asked)[0] == "Only the payment that is too many"
-    once = admin_settling.confirm_refund(file_of(order(status=OrderStatus.PAID)), ENGLISH)
-    assert labels(once) == ["Refund everything", "‹ Order"]
-
-
-def test_sales_are_listed_with_their_marks_and_turned_by_page() -> None:
-    odd = order(exception=OrderException.UNDER)
-    view = admin_sales.sales(Page([odd] * 10, 3, more=True), "review", ENGLISH)
-    assert "⚠ paid too little" in view.text
-    assert buttons.Sales(which="review", page=2).pack() in data(view)
-    assert buttons.Sales(which="review", page=4).pack() in data(view)
-    assert fits(view)
-
-
-@pytest.mark.parametrize("which", ["all", "review", *OrderStatus])
-@pytest.mark.parametrize("language", list(LANGUAGES))
-def test_an_empty_list_says_so(which: str, language: str) -> None:
-    t = texts(language)
-    view = admin_sales.sales(Page([], 0, more=False), which, t)
-    assert t("None.") in view.text
-    assert buttons.Sales(which=which).pack() not in data(view)
-
-
-def test_every_outcome_of_a_confirmation_has_its_sentence() -> None:
-    assert all(admin_settling.confirmed(outcome, ENGLISH) for outcome in Outcome)
 
 
 # --- Imports ----------------------------------------------------------------------------------
@@ -316,12 +93,19 @@ def test_each_delimiter_has_a_button() -> None:
 @pytest.mark.parametrize("language", list(LANGUAGES))
 def test_a_card_escapes_what_was_typed_and_has_a_button_for_each_field(language: str) -> None:
     typed = product(name=NASTY[:30], description=NASTY * 12, photo="F1", low_stock=3)
-    view = admin_products.card(typed, variant(sku=LONGEST_SKU, stars=250), texts(language))
+    view = admin_products.card(typed, variant(sku=LONGEST_SKU), texts(language))
     assert NASTY[:30] in shown(view.text).text
     assert fits(view)
-    assert len(labels(view)) == 11 + 3
+    assert len(labels(view)) == 12 + 3
     plain = admin_products.card(in_category(), variant(name="Gold"), texts(language))
     assert "Space Game · Gold" in plain.text
+
+
+@pytest.mark.parametrize("language", list(LANGUAGES))
+def test_a_card_shows_the_whole_price_list(language: str) -> None:
+    listed = variant(prices={"XTR": 250, "CNY": 3517, "EUR": 452})
+    text = shown(admin_products.card(product(), listed, texts(language)).text).text
+    assert all(price in text for price in ("4.99", "250", "35.17", "4.52"))
 
 
 def test_a_new_product_that_cannot_be_paid_says_how_to_change_that() -> None:
@@ -346,6 +130,14 @@ def test_fields_with_a_choice_have_buttons_and_the_others_a_question() -> None:
     assert labels(admin_products.ask_value("G", "kind", ENGLISH)) == ["keys"]
     assert "Stars" in admin_products.ask_value("G", "stars", ENGLISH).text
     assert "/cancel" in admin_products.ask_value("G", "name", ENGLISH).text
+
+
+@pytest.mark.parametrize("field", list(FIELDS))
+@pytest.mark.parametrize("language", list(LANGUAGES))
+def test_only_where_there_are_buttons_one_is_asked_to_choose(field: str, language: str) -> None:
+    t = texts(language)
+    asked = admin_products.ask_value("G", field, t)
+    assert (t("Choose the new value.") in asked.text) is bool(labels(asked))
 
 
 def test_stock_is_counted_by_state() -> None:
@@ -427,7 +219,10 @@ def test_the_menu_offers_what_the_role_may_do(role: Role, language: str) -> None
         (buttons.ImportInto, "ai:"),
         (buttons.Layout, "ac:GAME:-1:0"),
         (buttons.OpenFile, "ao:'; drop"),
-        (buttons.Refund, f"arf:{NUMBER}:nonsense:1"),
+        (buttons.Refund, f"arf:{NUMBER}:nonsense:1:0"),
+        (buttons.AskPart, "apt:'; drop"),
+        (buttons.Ban, "abn:0"),
+        (buttons.Ban, f"abn:{2**60}"),
         (buttons.Handled, f"ah:{NUMBER}:"),
         (buttons.Appoint, f"aro:{2**60}:owner"),
         (buttons.Appoint, "aro:5:emperor"),
@@ -443,6 +238,9 @@ def test_forged_data_reads_as_an_expired_button(made: type[CallbackData], packed
     [
         buttons.Refund(number=NUMBER, why=OrderException.TWICE, whole=True),
         buttons.Refund(number=NUMBER),
+        buttons.Refund(number=NUMBER, whole=True, to_balance=True),
+        buttons.AskPart(number=NUMBER),
+        buttons.Ban(user_id=1001),
         buttons.Appoint(user_id=5, role=None),
         buttons.Menu(),
         buttons.Skus(purpose=buttons.Purpose.EDIT),

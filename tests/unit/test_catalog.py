@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from domain.catalog import Offer, Product, Variant, plain, plain_lines, product_name, sku
 from domain.errors import BadField, BadQuantity, BadSku
+from domain.money import Money
 from tests.shop import PRICE
 
 HIDDEN = {"Cc", "Cf", "Cs", "Co"}
@@ -86,6 +87,13 @@ def test_a_variant_is_named_where_there_is_more_than_one() -> None:
 
 
 def test_a_price_in_stars_is_there_where_it_was_set() -> None:
-    assert Variant(1, 1, "G", "", PRICE).stars_price is None
-    with_stars = Variant(1, 1, "G", "", PRICE, stars=50)
-    assert str(with_stars.stars_price) == "50 XTR"
+    assert Variant(1, 1, "G", "", PRICE).stars is None
+    assert Variant(1, 1, "G", "", PRICE, {"XTR": 50}).stars == 50
+
+
+def test_a_price_list_says_what_it_says_and_nothing_more() -> None:
+    listed = Variant(1, 1, "G", "", PRICE, {"XTR": 50, "CNY": 3500})
+    assert listed.listed_price("XTR") == Money(50, "XTR")
+    assert listed.listed_price("CNY") == Money(3500, "CNY")
+    assert listed.listed_price("EUR") is None
+    assert listed.listed_price("USD") is None

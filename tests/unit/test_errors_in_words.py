@@ -3,9 +3,11 @@
 import pytest
 
 from domain import errors as e
+from domain.managing import _SETTERS
+from domain.money import Money
 from handlers import errors
 from handlers.texts import LANGUAGES, texts
-from tests.unit.views import NUMBER, shown
+from tests.unit.views import NUMBER, product, shown, variant
 
 ENGLISH = texts("en")
 CAUSED: list[e.DomainError] = [
@@ -39,6 +41,10 @@ CAUSED: list[e.DomainError] = [
     e.ProviderUnavailable("stripe", "timeout"),
     e.ProviderRejected("stripe", "no"),
     e.NotRefundable(),
+    e.BalanceTooLow(),
+    e.TopUpOutOfBounds(Money(100, "USD"), Money(100_000, "USD")),
+    e.NotPaidYet(),
+    e.PaymentUnderWay(),
     e.SlowDown(2.5),
     e.TamperedKey("key 5"),
 ]
@@ -81,3 +87,19 @@ def test_a_message_that_was_not_sent_is_told(error: e.NotSent) -> None:
 @pytest.mark.parametrize("error", [e.DatabaseAway(), e.DiskFull(), e.TransactionAborted()])
 def test_our_own_failure_is_told_as_ours(error: e.DomainError) -> None:
     assert errors.sentence(error, ENGLISH) == errors.went_wrong(ENGLISH)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""),
+        ("description", "x" * 701),
+        ("photo", "x" * 201),
+        ("prices", "4.99 USD"),
+        ("active", "perhaps"),
+    ],
+)
+def test_a_rule_in_words_is_in_the_readers_language(field: str, value: str) -> None:
+    with pytest.raises(e.BadField) as refused:
+        _SETTERS[field](product(), variant(), value)
+    assert refused.value.rule not in shown(errors.sentence(refused.value, texts("zh"))).text

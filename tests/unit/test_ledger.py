@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,18 +27,23 @@ def test_what_leaves_one_account_comes_to_the_other() -> None:
     assert balances(ledger.transfer("a", "b", Money(5, "USD"))) == {"a": -5, "b": 5}
 
 
-def test_a_payment_is_earned_and_its_excess_owed() -> None:
-    owed = ledger.customer_account(7)
-    postings = ledger.receive("till", Money(600, "USD"), earned=Money(499, "USD"), excess_to=owed)
-    assert balances(postings) == {"provider:till": -600, "goods": 499, "customer:7": 101}
+@given(amounts)
+def test_every_transfer_sums_to_zero(amount: int) -> None:
+    assert sum(balances(ledger.transfer("a", "b", Money(amount, "USD"))).values()) == 0
 
 
-@given(amounts, amounts)
-def test_a_payment_always_balances(amount: int, earned: int) -> None:
-    """More may be earned than arrives: what came before counts too, and so less than nothing."""
-    postings = ledger.receive(
-        "till", Money(amount, "USD"), earned=Money(earned, "USD"), excess_to=ledger.HELD
-    )
-    found = balances(postings)
-    assert sum(found.values()) == 0
-    assert found["provider:till"] == -amount
+@given(st.integers(1, 2**63 - 1))
+def test_a_balances_account_tells_whose_it_is(customer_id: int) -> None:
+    assert ledger.customer_of(ledger.customer_account(customer_id)) == customer_id
+
+
+@pytest.mark.parametrize(
+    "account", [ledger.GOODS, ledger.HELD, ledger.BALANCE, ledger.provider_account("customer")]
+)
+def test_every_other_account_is_nobodys(account: str) -> None:
+    assert ledger.customer_of(account) is None
+
+
+def test_a_payment_comes_from_the_provider_or_from_the_buyers_own_balance() -> None:
+    assert ledger.source_of("stripe", 7) == "provider:stripe"
+    assert ledger.source_of(ledger.BALANCE, 7) == ledger.customer_account(7)

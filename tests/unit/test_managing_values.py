@@ -53,6 +53,10 @@ def game() -> tuple[Product, Variant]:
         ("name", "  New\u202e name ", "New name"),
         ("stars", "50", 50),
         ("stars", "-", None),
+        ("prices", "35 CNY", "35.00 CNY"),
+        ("prices", " 4.5 EUR,35 CNY ", "35.00 CNY, 4.50 EUR"),
+        ("prices", "500 JPY", "500 JPY"),
+        ("prices", "-", None),
         ("description", "One\nTwo", "One\nTwo"),
         ("description", " - ", ""),
         ("photo", " AgACAgIA ", "AgACAgIA"),
@@ -81,6 +85,8 @@ def test_a_field_takes_its_value(field: str, value: str, shown: str | int | None
         ("stars", "100001"),
         ("stars", "1.5"),
         ("stars", "９"),
+        ("prices", "5 USD"),  # that is the price
+        ("prices", "35 CNY cheap"),
         ("description", "x" * 701),
         ("min", "0"),
         ("min", "11"),
@@ -99,6 +105,28 @@ def test_a_field_refuses_what_it_cannot_hold(field: str, value: str) -> None:
     with pytest.raises(BadField):
         _SETTERS[field](product, variant, value)
     assert FIELDS[field](product, variant) == before
+
+
+@pytest.mark.parametrize(
+    "value", ["35", "free", "0 CNY", "-1 CNY", "3.555 CNY", "35 CNY,", "5 XTR"]
+)
+def test_a_price_list_takes_amounts_with_their_currencies_alone(value: str) -> None:
+    product, variant = game()
+    variant.prices["EUR"] = 450
+    with pytest.raises(BadField):
+        _SETTERS["prices"](product, variant, value)
+    assert variant.prices == {"EUR": 450}
+
+
+def test_stars_and_the_rest_of_the_price_list_are_set_apart() -> None:
+    product, variant = game()
+    _SETTERS["stars"](product, variant, "50")
+    _SETTERS["prices"](product, variant, "35 CNY, 4.50 EUR")
+    assert variant.prices == {"XTR": 50, "CNY": 3500, "EUR": 450}
+    _SETTERS["prices"](product, variant, "30 CNY")
+    assert variant.prices == {"XTR": 50, "CNY": 3000}
+    _SETTERS["stars"](product, variant, "-")
+    assert variant.prices == {"CNY": 3000}
 
 
 def test_an_unknown_kind_is_answered_with_those_that_are() -> None:

@@ -1,5 +1,6 @@
 """An order moves only along its table."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.catalog import Variant
 from domain.errors import IllegalTransition, OrderClosed, OrderExpired
 from domain.money import Money
 from domain.orders import (
@@ -14,12 +16,12 @@ from domain.orders import (
     NUMBER_LENGTH,
     PAYMENT_GRACE,
     TRANSITIONS,
+    Bill,
     Order,
     OrderLine,
     OrderStatus,
     new_number,
     read_number,
-    stars_total,
     total,
 )
 from tests.shop import BUYER, NOW, PRICE
@@ -27,8 +29,8 @@ from tests.shop import BUYER, NOW, PRICE
 LATER = NOW + timedelta(minutes=15)
 
 
-def line(quantity: int = 1, stars: int | None = None) -> OrderLine:
-    return OrderLine(1, "GAME", "Game", quantity, PRICE, stars)
+def line(quantity: int = 1) -> OrderLine:
+    return OrderLine(1, "GAME", "Game", quantity, PRICE)
 
 
 def order(status: OrderStatus = OrderStatus.PENDING) -> Order:
@@ -109,9 +111,26 @@ def test_a_total_is_the_sum_of_its_lines() -> None:
     assert order().total == Money(3 * PRICE.amount, "USD")
 
 
-def test_stars_are_asked_for_when_every_line_has_them() -> None:
-    assert stars_total([line(2, 10), line(1, 5)]) == Money(25, "XTR")
-    assert stars_total([line(2, 10), line()]) is None
+def test_a_line_keeps_the_price_list_of_the_day_it_was_ordered() -> None:
+    variant = Variant(1, 1, "GAME", "", PRICE, {"XTR": 50})
+    ordered = OrderLine.of(variant, "Game", 1)
+    variant.prices["XTR"] = 99
+    assert ordered.prices == {"XTR": 50}
+
+
+def test_a_bill_asks_for_what_the_balance_has_not_paid() -> None:
+    assert order().bill.due == order().total
+    partly = replace(order(), from_balance=500)
+    assert partly.bill == Bill(partly.lines, partly.total, 500)
+    assert partly.bill.due == Money(997, "USD")
+
+
+def test_money_on_its_way_holds_the_keys_until_it_is_there() -> None:
+    paying = order()
+    paying.hold_for_confirmation(NOW)
+    assert paying.reserved_until == LATER
+    paying.hold_for_confirmation(LATER + timedelta(hours=2))
+    assert paying.reserved_until == LATER + timedelta(hours=2)
 
 
 def test_numbers_are_long_and_free_of_confusion() -> None:

@@ -8,51 +8,21 @@ from typing import Any
 
 import pytest
 
-from bot.settings import BadSettings, EPaySettings, Settings, load
+from bot.settings import BadSettings, Settings, load
+from domain.pricing import Rates
+from domain.remedies import Remedies, Remedy
 from domain.rules import Rules
-
-HTTPS = "https://shop.example"
-EPAY = {"EPAY_URL": "https://pay.example", "EPAY_PID": "1001", "EPAY_KEY": "merchant-key"}
-WRITTEN = "not-to-be-seen-9f27c1d4"
-
-
-def known() -> set[str]:
-    """Every setting's name, as it is written in the environment."""
-    own = {name.upper() for name in Settings.model_fields if name != "epay"}
-    return own | {f"EPAY_{name}".upper() for name in EPaySettings.model_fields}
+from tests.unit.environment import EPAY, HTTPS, TOKEN, WRITTEN, Environment, clear, known
 
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Neither this machine's environment nor its `.env`."""
-    monkeypatch.chdir(tmp_path)
-    for name in known():
-        monkeypatch.delenv(name, raising=False)
+    clear(monkeypatch, tmp_path)
 
 
 @pytest.fixture
-def env(monkeypatch: pytest.MonkeyPatch) -> "Environment":
+def env(monkeypatch: pytest.MonkeyPatch) -> Environment:
     return Environment(monkeypatch)
-
-
-class Environment:
-    """Sets variables; `refusal` is what the start says about them, on its one line."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._monkeypatch = monkeypatch
-
-    def set(self, **values: str) -> Settings:
-        for name, value in values.items():
-            self._monkeypatch.setenv(name, value)
-        return load()
-
-    def refusal(self, **values: str) -> str:
-        with pytest.raises(BadSettings) as refused:
-            self.set(**values).token()
-        assert refused.value.__cause__ is None
-        sentence = str(refused.value)
-        assert "\n" not in sentence
-        return sentence
 
 
 @pytest.mark.parametrize(
@@ -78,6 +48,22 @@ class Environment:
         ("support_contact", ""),
         ("stars_enabled", True),
         ("stars_rate", None),
+        ("rates", {}),
+        ("methods_order", ()),
+        ("method_titles", {}),
+        ("top_up_min", 1),
+        ("top_up_max", 1000),
+        ("confirming_hold_minutes", 120),
+        ("rule_late", "deliver"),
+        ("rule_sold_out", "credit"),
+        ("rule_under", "ask"),
+        ("rule_over", "credit"),
+        ("rule_twice", "credit"),
+        ("rule_mismatch", "ask"),
+        ("rule_unknown", "ask"),
+        ("rule_undeliverable", "ask"),
+        ("ban_on_chargeback", False),
+        ("daily_report", True),
         ("metrics_token", None),
         ("log_level", "INFO"),
         ("data_dir", Path("data")),
@@ -97,9 +83,47 @@ def test_the_rules_follow_the_settings(env: Environment) -> None:
         MAX_PENDING_ORDERS="2",
         LOW_STOCK_THRESHOLD="0",
         DELIVERY_MAX_ATTEMPTS="4",
+        CONFIRMING_HOLD_MINUTES="30",
+        BAN_ON_CHARGEBACK="true",
+        TOP_UP_MIN="5",
+        TOP_UP_MAX="50",
+        CURRENCY="EUR",
+        RATES="CNY=7.8",
+        STARS_RATE="55",
     )
     assert settings.rules == Rules(
-        order_ttl=timedelta(minutes=7), max_pending=2, low_stock=0, delivery_attempts=4
+        order_ttl=timedelta(minutes=7),
+        max_pending=2,
+        low_stock=0,
+        delivery_attempts=4,
+        rates=Rates("EUR", {"CNY": Decimal("7.8"), "XTR": Decimal(55)}),
+        confirming_hold=timedelta(minutes=30),
+        ban_on_chargeback=True,
+        least_top_up=Decimal(5),
+        most_top_up=Decimal(50),
+    )
+
+
+def test_the_owner_says_what_happens_to_money_that_does_not_fit(env: Environment) -> None:
+    settings = env.set(
+        RULE_LATE="ask",
+        RULE_SOLD_OUT="wait",
+        RULE_UNDER="credit",
+        RULE_OVER="refund",
+        RULE_TWICE="ask",
+        RULE_MISMATCH="refund",
+        RULE_UNKNOWN="wait",
+        RULE_UNDELIVERABLE="wait",
+    )
+    assert settings.rules.remedies == Remedies(
+        late=Remedy.ASK,
+        sold_out=Remedy.WAIT,
+        under=Remedy.CREDIT,
+        over=Remedy.REFUND,
+        twice=Remedy.ASK,
+        mismatch=Remedy.REFUND,
+        unknown=Remedy.WAIT,
+        undeliverable=Remedy.WAIT,
     )
 
 
@@ -111,6 +135,7 @@ def test_the_rules_follow_the_settings(env: Environment) -> None:
         ("MAX_PENDING_ORDERS", 1, 100),
         ("LOW_STOCK_THRESHOLD", 0, 1_000_000),
         ("DELIVERY_MAX_ATTEMPTS", 1, 100),
+        ("CONFIRMING_HOLD_MINUTES", 1, 10_080),
     ],
 )
 def test_a_number_is_taken_up_to_its_bounds_and_no_further(
@@ -145,9 +170,35 @@ def test_a_number_is_taken_up_to_its_bounds_and_no_further(
         ("SHOP_NAME", "n" * 65),
         ("SUPPORT_CONTACT", "c" * 201),
         ("LOG_LEVEL", WRITTEN),
-        ("EPAY_URL", WRITTEN),
-        ("EPAY_CURRENCY", WRITTEN),
-        ("EPAY_CONFIRM", WRITTEN),
+        ("RATES", WRITTEN),
+        ("RATES", f"CNY={WRITTEN}"),
+        ("RATES", f"CNY=7.2, {WRITTEN}=1"),
+        ("RATES", "CNY"),
+        ("RATES", "CNY="),
+        ("RATES", "CNY=0"),
+        ("RATES", "CNY=-7.2"),
+        ("RATES", "CNY=7,2"),
+        ("RATES", "CNY=NaN"),
+        ("RATES", "CNY=sNaN"),
+        ("RATES", "CNY=Infinity"),
+        ("RATES", "USDT=1"),
+        ("METHOD_TITLES", WRITTEN),
+        ("METHOD_TITLES", f'{{"stars": "{WRITTEN}"'),
+        ("METHOD_TITLES", f'["{WRITTEN}"]'),
+        ("METHOD_TITLES", '{"stars": ""}'),
+        ("METHOD_TITLES", f'{{"stars": ["{WRITTEN}"]}}'),
+        ("METHOD_TITLES", f'{{"stars": "{WRITTEN * 2}"}}'),
+        ("TOP_UP_MIN", WRITTEN),
+        ("TOP_UP_MIN", "0"),
+        ("TOP_UP_MIN", "1.5"),
+        ("TOP_UP_MAX", "-1"),
+        ("RULE_LATE", WRITTEN),
+        ("RULE_LATE", "credit"),
+        ("RULE_SOLD_OUT", "deliver"),
+        ("RULE_UNDER", "wait"),
+        ("RULE_UNKNOWN", "refund"),
+        ("BAN_ON_CHARGEBACK", WRITTEN),
+        ("DAILY_REPORT", WRITTEN),
     ],
 )
 def test_a_wrong_value_is_named_in_one_line_and_not_shown(
@@ -173,7 +224,7 @@ def test_a_token_that_cannot_be_one_is_refused_without_being_shown(
 @pytest.mark.parametrize("value", ["with space", "ключ", "a" * 257, "semi;colon"])
 def test_a_webhook_secret_has_only_what_telegram_takes(env: Environment, value: str) -> None:
     """1 to 256 of A-Z, a-z, 0-9, _ and - (Bot API, setWebhook)."""
-    sentence = env.refusal(BOT_TOKEN="42:LOCAL-TOKEN-OF-A-TEST", TELEGRAM_WEBHOOK_SECRET=value)
+    sentence = env.refusal(BOT_TOKEN=TOKEN, TELEGRAM_WEBHOOK_SECRET=value)
     assert sentence.startswith("TELEGRAM_WEBHOOK_SECRET: ")
     assert value not in sentence
 
@@ -186,8 +237,7 @@ def test_without_a_token_it_says_where_to_get_one(env: Environment) -> None:
 
 @pytest.mark.parametrize("name", sorted(known()))
 def test_an_empty_value_is_as_good_as_none(env: Environment, name: str) -> None:
-    assert env.set(**{name: ""}) == load()
-    assert env.set(**{name: ""}).epay == EPaySettings()
+    assert env.set(**{name: ""}) == load(_env_file=None)
 
 
 @pytest.mark.parametrize(
@@ -245,49 +295,37 @@ def test_a_webhook_needs_an_address(env: Environment) -> None:
     assert env.set(TELEGRAM_MODE="webhook", PUBLIC_URL=HTTPS).telegram_mode == "webhook"
 
 
-def test_epay_is_off_without_settings() -> None:
-    epay = load().epay
-    assert (epay.url, epay.pid, epay.key) == (None, None, None)
+def test_nobody_puts_less_than_the_least_on_their_balance(env: Environment) -> None:
+    sentence = env.refusal(BOT_TOKEN=TOKEN, TOP_UP_MIN="100", TOP_UP_MAX="99")
+    assert "TOP_UP_MIN" in sentence
+    assert "TOP_UP_MAX" in sentence
+    assert env.set(TOP_UP_MAX="100").rules.most_top_up == 100
 
 
-def test_epay_is_on_with_its_three(env: Environment) -> None:
-    epay = env.set(**EPAY, PUBLIC_URL=HTTPS).epay
-    assert (epay.url, epay.pid) == ("https://pay.example", "1001")
-    assert epay.key is not None
-    assert epay.key.get_secret_value() == "merchant-key"
-    assert (epay.types, epay.currency, epay.confirm) == (("alipay",), None, True)
+@pytest.mark.parametrize(
+    ("given", "rates"),
+    [
+        ("CNY=7.2", {"CNY": Decimal("7.2")}),
+        ("CNY=7.2, EUR=0.92,", {"CNY": Decimal("7.2"), "EUR": Decimal("0.92")}),
+        (" JPY = 151 ", {"JPY": Decimal(151)}),
+        (",", {}),
+    ],
+)
+def test_rates_are_listed_by_commas(
+    env: Environment, given: str, rates: dict[str, Decimal]
+) -> None:
+    assert env.set(RATES=given).rates == rates
 
 
-def test_epays_types_are_listed_by_commas(env: Environment) -> None:
-    settings = env.set(
-        **EPAY,
-        PUBLIC_URL=HTTPS,
-        EPAY_TYPES="alipay, wxpay,,qqpay ",
-        EPAY_CURRENCY="cny",
-        EPAY_CONFIRM="false",
-    )
-    assert settings.epay.types == ("alipay", "wxpay", "qqpay")
-    assert (settings.epay.currency, settings.epay.confirm) == ("CNY", False)
+def test_methods_have_the_order_and_the_names_that_the_owner_gives_them(env: Environment) -> None:
+    settings = env.set(METHODS_ORDER="usdt, stars,", METHOD_TITLES='{"usdt": "Dollars (TRC20)"}')
+    assert settings.methods_order == ("usdt", "stars")
+    assert settings.method_titles == {"usdt": "Dollars (TRC20)"}
 
 
-@pytest.mark.parametrize("types", [",", " , "])
-def test_epay_without_a_type_is_refused_by_name(env: Environment, types: str) -> None:
-    sentence = env.refusal(
-        BOT_TOKEN="42:LOCAL-TOKEN-OF-A-TEST", **EPAY, PUBLIC_URL=HTTPS, EPAY_TYPES=types
-    )
-    assert "EPAY_TYPES" in sentence
-
-
-@pytest.mark.parametrize("missing", sorted(EPAY))
-def test_half_an_epay_says_what_is_missing(env: Environment, missing: str) -> None:
-    given = {name: value for name, value in EPAY.items() if name != missing}
-    sentence = env.refusal(**given, PUBLIC_URL=HTTPS)
-    assert missing in sentence
-    assert "merchant-key" not in sentence
-
-
-def test_epay_needs_an_address_to_call_back(env: Environment) -> None:
-    assert "PUBLIC_URL" in env.refusal(**EPAY)
+def test_a_variable_called_providers_is_somebody_elses(env: Environment) -> None:
+    for value in ("theirs", '{"epay": {"on": true}}', '{"theirs": {}}'):
+        assert env.set(PROVIDERS=value) == load(_env_file=None)
 
 
 def test_stars_cost_by_a_rate(env: Environment) -> None:
@@ -296,7 +334,7 @@ def test_stars_cost_by_a_rate(env: Environment) -> None:
 
 def test_the_file_is_read_and_the_environment_wins(env: Environment, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("SHOP_NAME=From the file\nPORT=1234\nEPAY_PID=1001\n")
-    with pytest.raises(BadSettings, match="EPAY_URL and EPAY_KEY"):
+    with pytest.raises(BadSettings, match="EPAY_URL"):
         load()
     (tmp_path / ".env").write_text("SHOP_NAME=From the file\nPORT=1234\nSOMEBODY_ELSES=1\n")
     settings = env.set(PORT="4321")
@@ -307,12 +345,13 @@ def test_without_the_file_no_block_is_read_from_it(tmp_path: Path) -> None:
     """The demo is the same for everybody, whatever stands in their `.env`."""
     lines = [f"{name}={value}" for name, value in EPAY.items()]
     (tmp_path / ".env").write_text("\n".join([*lines, f"PUBLIC_URL={HTTPS}"]))
-    assert load(_env_file=None).epay.url is None
+    assert load().providers["epay"].on
+    assert not load(_env_file=None).providers["epay"].on
 
 
 def test_secrets_are_listed_for_the_logs_and_shown_nowhere(env: Environment) -> None:
     secrets = {
-        "BOT_TOKEN": "42:LOCAL-TOKEN-OF-A-TEST",
+        "BOT_TOKEN": TOKEN,
         "TELEGRAM_WEBHOOK_SECRET": "a-webhook-secret",
         "SECRET_KEY": "c2VjcmV0LWtleS1vZi1hLXRlc3Q=",
         "METRICS_TOKEN": "a-metrics-token",
@@ -346,7 +385,8 @@ def test_the_example_as_it_is_changes_nothing(tmp_path: Path) -> None:
     assert load() == load(_env_file=None)
 
 
-_EXAMPLES = {"PUBLIC_URL", "EPAY_URL"}  # their values in the example are examples
+# Their values in the example are examples.
+_EXAMPLES = {"PUBLIC_URL", "EPAY_URL", "BTCPAY_URL", "USDT_URL"}
 
 
 @pytest.mark.parametrize(("name", "value"), [d for d in DOCUMENTED if d[0] not in _EXAMPLES])
@@ -370,6 +410,14 @@ def values(**given: Any) -> Settings:  # of any setting's type
 
 
 def test_a_program_may_hand_in_values_of_their_own_types() -> None:
-    settings = values(owner_ids=frozenset({9001}), data_dir=Path("elsewhere"), stars_rate=50)
+    settings = values(
+        owner_ids=frozenset({9001}),
+        data_dir=Path("elsewhere"),
+        stars_rate=50,
+        rates={"CNY": Decimal("7.2")},
+        methods_order=("stars",),
+    )
+    assert settings.rates == {"CNY": Decimal("7.2")}
+    assert settings.methods_order == ("stars",)
     assert settings.owner_ids == frozenset({9001})
     assert settings.stars_rate == 50

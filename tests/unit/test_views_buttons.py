@@ -22,12 +22,14 @@ from handlers.views.buttons import (
     Languages,
     Methods,
     OpenOrder,
+    Paid,
     PayWith,
     Place,
     Quantity,
     ShelfPage,
     ShowKeys,
     ShowOrder,
+    TopUp,
 )
 
 MOST_BYTES = 64
@@ -56,6 +58,8 @@ LARGEST = [
     ),
     Methods(number=LONGEST_NUMBER),
     PayWith(number=LONGEST_NUMBER, provider=LONGEST_CODE),
+    Paid(number=LONGEST_NUMBER),
+    TopUp(amount=MAX_ID),
     Cancel(number=LONGEST_NUMBER),
     HistoryPage(page=MAX_PAGE),
     OpenOrder(number=LONGEST_NUMBER),
@@ -85,6 +89,11 @@ FORGED = [
     "x:7:2:stars:rq:USD:AbC-_123\n",
     "x:!:2:stars:rq:USD:AbC-_123",
     "y:7K3M:" + "a" * 17,
+    "tu:-1",
+    "tu:1y2p0ij32e8e8",
+    "tu:1.5",
+    "tu",
+    "i",
     "g:english",
 ]
 BY_PREFIX = {

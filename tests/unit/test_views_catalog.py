@@ -5,20 +5,32 @@ import pytest
 from domain.browsing import Preview, Shelf
 from domain.catalog import DESCRIPTION_LENGTH, Category, Page
 from domain.money import MAX_MINOR, Money
-from domain.orders import OrderLine
+from domain.orders import Bill, OrderLine
 from handlers.commands import commands
 from handlers.shop import ShopInfo
-from handlers.texts import LANGUAGES, texts
+from handlers.texts import LANGUAGES, Texts, texts
 from handlers.views import card as cards
 from handlers.views import checkout, info
 from handlers.views import shelf as shelves
 from handlers.views.buttons import MAX_ID
 from handlers.views.length import CAPTION, TEXT
-from tests.unit.views import Method, data, in_category, labels, offer, product, shown, variant
+from handlers.views.view import View
+from tests.unit.views import (
+    Method,
+    data,
+    in_category,
+    labels,
+    offer,
+    product,
+    shown,
+    variant,
+    ways,
+)
 
 ENGLISH, CHINESE = texts("en"), texts("zh")
 SHOP = ShopInfo("Keys & <Co>", "@help", "USD")
-STARS = Method("stars", "Telegram Stars", Money(250, "XTR"))
+STARS = Method("stars", "Telegram Stars", "XTR")
+PAYPAL = Method("paypal", "PayPal", "USD")
 
 
 def test_a_product_shows_its_name_and_price() -> None:
@@ -99,32 +111,49 @@ def test_variants_keep_their_places_and_mark_the_chosen_one() -> None:
 @pytest.mark.parametrize("letter", ["x", "𝕏", "&"])
 def test_the_longest_card_fits_a_photos_caption(letter: str, language: str) -> None:
     wordy = product(name=letter * 64, description=letter * DESCRIPTION_LENGTH, least=2, most=1000)
-    dear = variant(id=MAX_ID, name=letter * 64, price=Money(MAX_MINOR, "USD"), stars=100_000)
+    dear = variant(id=MAX_ID, name=letter * 64, price=Money(MAX_MINOR, "USD"))
     view = cards.card([offer(wordy, dear, 1000)], 1000, texts(language))
     assert shown(view.text).units <= CAPTION
     assert all(len(packed.encode()) <= 64 for packed in data(view))
 
 
-def test_a_preview_has_a_button_for_each_method_with_its_amount() -> None:
+def preview(*methods: Method, balance: int = 0, t: Texts = ENGLISH) -> View:
+    """Two games, $9.98, as a buyer with so many cents on their balance sees them."""
     line = OrderLine.of(variant(), "Space Game", 2)
-    methods = [STARS, Method("paypal", "PayPal", Money(998, "USD"))]
-    view = checkout.preview(Preview(offer(), line, [*methods]), "AbC-_123", ENGLISH)
-    assert labels(view) == ["Telegram Stars — 250 ⭐", "PayPal — $9.98", "Back"]
+    offered = ways(*methods)
+    quotes = offered.quotes(Bill([line], line.total))
+    seen = Preview(offer(), line, quotes, Money(balance, "USD"))
+    return checkout.preview(seen, "AbC-_123", offered, t)
+
+
+def test_a_preview_has_a_button_for_each_method_with_its_amount() -> None:
+    view = preview(STARS, PAYPAL)
+    assert labels(view) == ["Telegram Stars — 500 ⭐", "PayPal — $9.98", "Back"]
     assert data(view)[0] == "x:7:2:stars:rq:USD:AbC-_123"
     assert "$9.98" in view.text
 
 
+def test_a_preview_offers_what_the_buyers_balance_holds() -> None:
+    assert labels(preview(STARS, balance=998))[1:] == ["Balance — $9.98", "Back"]
+    part = preview(STARS, balance=500)
+    assert labels(part)[1:] == ["Balance — $5.00 of it", "Back"]
+    assert data(part)[1] == "x:7:2:balance:rq:USD:AbC-_123"
+
+
 def test_a_preview_without_methods_says_whom_to_ask() -> None:
-    line = OrderLine.of(variant(), "Space Game", 2)
-    view = checkout.preview(Preview(offer(), line, []), "AbC-_123", ENGLISH)
+    view = preview()
     assert labels(view) == ["Back"]
     assert "/support" in view.text
 
 
+def test_a_balance_pays_where_no_method_does() -> None:
+    view = preview(balance=2000)
+    assert labels(view) == ["Balance — $9.98", "Back"]
+    assert "/support" not in view.text
+
+
 def test_method_titles_are_in_the_buyers_language() -> None:
-    line = OrderLine.of(variant(), "Space Game", 1)
-    view = checkout.preview(Preview(offer(), line, [STARS]), "AbC-_123", CHINESE)
-    assert labels(view)[0] == "Telegram 星星 — 250 ⭐"
+    assert labels(preview(STARS, t=CHINESE))[0] == "Telegram 星星 — 500 ⭐"
 
 
 def test_the_first_screen_offers_catalog_and_orders() -> None:

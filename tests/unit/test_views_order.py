@@ -1,4 +1,4 @@
-"""The order's message, for every status, every exception and every way to pay."""
+"""The order's message, for every status and every exception."""
 
 import itertools
 
@@ -7,7 +7,7 @@ import pytest
 from domain.catalog import Page
 from domain.money import Money
 from domain.orders import OrderException, OrderLine, OrderStatus, total
-from domain.payments import AttemptStatus, Checkout
+from domain.remedies import Remedy
 from domain.settlement import Outcome, Settlement
 from handlers.texts import LANGUAGES, texts
 from handlers.views import invoice, payment
@@ -15,23 +15,25 @@ from handlers.views import order as orders
 from handlers.views.history import history
 from handlers.views.length import CAPTION, units
 from tests.unit.views import (
-    IN_CHAT,
+    BY_HAND,
+    CHECKOUTS,
+    ENGLISH,
     NUMBER,
-    Method,
+    PAY_LINK,
+    TEST,
+    TWO_WAYS,
     attempt,
-    data,
     labels,
+    links,
     order,
+    seen,
     shown,
+    top_up,
     variant,
+    ways,
 )
 
-ENGLISH = texts("en")
-PAY_LINK = Checkout(link="https://pay.example/7K3M")
-QR = Checkout(qr="https://qr.example/7K3M")
-CHECKOUTS = [None, IN_CHAT, PAY_LINK, QR]
-STARS = Method("stars", "Telegram Stars", Money(500, "XTR"))
-TEST = Method("test", "Test payment", Money(998, "USD"))
+CLAIM = "https://pay.example/claim/1"
 
 
 @pytest.mark.parametrize("language", list(LANGUAGES))
@@ -41,9 +43,9 @@ def test_every_state_shows_the_number_and_the_total_and_fits_a_caption(
     status: OrderStatus, exception: OrderException | None, language: str
 ) -> None:
     t = texts(language)
-    for checkout in CHECKOUTS:
-        view = orders.order(order(status=status, exception=exception), attempt(checkout), t)
-        message = shown(view.text)
+    for checkout, confirming in itertools.product(CHECKOUTS, [None, (1, 19)]):
+        odd = order(status=status, exception=exception, from_balance=500)
+        message = shown(seen(odd, attempt(checkout, confirming=confirming), t).text)
         assert NUMBER in message.text
         assert "9.98" in message.text
         assert message.units <= CAPTION
@@ -51,10 +53,10 @@ def test_every_state_shows_the_number_and_the_total_and_fits_a_caption(
 
 
 def test_no_two_statuses_and_no_two_exceptions_read_alike() -> None:
-    says = [str(orders.order(order(status=s), None, ENGLISH).text) for s in OrderStatus]
+    says = [str(seen(order(status=s), None).text) for s in OrderStatus]
     assert len(set(says)) == len(says)
     odd = [
-        str(orders.order(order(status=OrderStatus.EXPIRED, exception=e), None, ENGLISH).text)
+        str(seen(order(status=OrderStatus.EXPIRED, exception=e), None).text)
         for e in OrderException
     ]
     assert len(set(odd)) == len(odd)
@@ -62,87 +64,73 @@ def test_no_two_statuses_and_no_two_exceptions_read_alike() -> None:
 
 def test_a_pending_order_says_until_when_it_is_held() -> None:
     for checkout in CHECKOUTS:
-        view = orders.order(order(), attempt(checkout), ENGLISH)
-        assert "12:15 UTC" in shown(view.text).text
-
-
-def test_an_invoice_in_the_chat_can_be_sent_again() -> None:
-    view = orders.order(order(), attempt(IN_CHAT), ENGLISH)
-    assert labels(view) == ["Send the invoice again", "Cancel"]
-    assert "500 ⭐" in view.text
-
-
-def test_a_link_is_behind_the_pay_button() -> None:
-    view = orders.order(order(), attempt(PAY_LINK, provider="stripe"), ENGLISH)
-    assert labels(view) == ["Pay", "Cancel"]
-    assert view.keyboard[0][0].url == PAY_LINK.link
-
-
-def test_a_qr_code_is_the_messages_picture() -> None:
-    view = orders.order(order(), attempt(QR, provider="wechat"), ENGLISH)
-    assert isinstance(view.photo, bytes)
-    assert view.photo.startswith(b"\x89PNG")
-    assert "WeChat Pay" in view.text
+        assert "12:15 UTC" in shown(seen(order(), attempt(checkout)).text).text
 
 
 @pytest.mark.parametrize("status", [s for s in OrderStatus if s is not OrderStatus.PENDING])
 def test_nothing_can_be_paid_but_a_pending_order(status: OrderStatus) -> None:
+    to_pay = {"Pay", "I have paid", "Copy the address", "Cancel", "Other ways to pay"}
     for checkout in CHECKOUTS:
-        view = orders.order(order(status=status), attempt(checkout), ENGLISH, other_methods=True)
+        view = seen(order(status=status), attempt(checkout), by=TWO_WAYS)
         assert view.photo is None
-        assert not {"Pay", "Cancel", "Other ways to pay"} & set(labels(view))
-
-
-def test_other_ways_to_pay_are_offered_where_there_are_some() -> None:
-    view = orders.order(order(), attempt(), ENGLISH, other_methods=True)
-    assert labels(view) == ["Send the invoice again", "Other ways to pay", "Cancel"]
-
-
-@pytest.mark.parametrize("status", [AttemptStatus.FAILED, AttemptStatus.CLOSED])
-def test_an_attempt_that_is_over_cannot_be_paid(status: AttemptStatus) -> None:
-    view = orders.order(order(), attempt(QR, status=status), ENGLISH, other_methods=True)
-    assert labels(view) == ["Other ways to pay", "Cancel"]
-    assert view.photo is None
-
-
-def test_a_service_that_has_not_answered_can_be_tried_again() -> None:
-    assert labels(orders.order(order(), attempt(None), ENGLISH)) == ["Try again", "Cancel"]
+        assert not to_pay & set(labels(view))
 
 
 def test_a_part_of_the_money_is_told() -> None:
     pending = order(exception=OrderException.UNDER)
-    text = orders.order(pending, attempt(received=200), ENGLISH).text
+    text = seen(pending, attempt(received=200)).text
     assert "200 ⭐ of 500 ⭐" in text
     assert "/paysupport" in text
+
+
+def test_what_the_balance_has_paid_is_told_with_what_is_left() -> None:
+    text = seen(order(from_balance=500), None).text
+    assert "From your balance: $5.00" in text
+    assert "Left to pay: <b>$4.98</b>" in text
+    assert "balance" not in seen(order(), None).text
 
 
 @pytest.mark.parametrize(
     "status", [OrderStatus.DELIVERED, OrderStatus.SHIPPED, OrderStatus.COMPLETED]
 )
 def test_what_was_handed_over_can_be_seen_again(status: OrderStatus) -> None:
-    assert labels(orders.order(order(status=status), attempt(), ENGLISH)) == ["Show keys"]
+    assert labels(seen(order(status=status), attempt())) == ["Show keys"]
 
 
 def test_keys_that_could_not_be_sent_can_be_fetched() -> None:
     paid = order(status=OrderStatus.PAID, exception=OrderException.UNDELIVERABLE)
-    assert labels(orders.order(paid, attempt(), ENGLISH)) == ["Show keys"]
+    assert labels(seen(paid, attempt())) == ["Show keys"]
 
 
 def test_late_money_that_met_stock_worries_nobody() -> None:
     late = order(status=OrderStatus.DELIVERED, exception=OrderException.LATE)
-    assert "❗" not in orders.order(late, attempt(), ENGLISH).text
+    assert "❗" not in seen(late, attempt()).text
+
+
+def test_a_paid_order_that_waits_for_goods_promises_no_delivery_at_once() -> None:
+    text = seen(order(status=OrderStatus.PAID, exception=OrderException.SHORT), attempt()).text
+    assert "being delivered" not in text
+    assert "in line for the next ones" in text
 
 
 @pytest.mark.parametrize("status", [OrderStatus.REFUNDING, OrderStatus.REFUNDED])
 def test_money_on_its_way_back_settles_every_exception(status: OrderStatus) -> None:
     for exception in OrderException:
-        view = orders.order(order(status=status, exception=exception), attempt(), ENGLISH)
-        assert "❗" not in view.text
+        assert "❗" not in seen(order(status=status, exception=exception), attempt()).text
+
+
+def test_a_refund_that_waits_for_its_buyer_is_behind_a_button() -> None:
+    refunded = order(status=OrderStatus.REFUNDED)
+    view = seen(refunded, attempt(), claims=[CLAIM, f"{CLAIM}/2"])
+    assert labels(view) == ["Collect your refund"] * 2
+    assert links(view) == [CLAIM, f"{CLAIM}/2"]
+    delivered = seen(order(status=OrderStatus.DELIVERED), attempt(), claims=[CLAIM])
+    assert labels(delivered) == ["Show keys", "Collect your refund"]
 
 
 def test_markup_in_a_title_is_shown_as_it_is() -> None:
     lines = (OrderLine.of(variant(), "<b>A & B</b>", 1),)
-    view = orders.order(order(lines=lines, total=total(lines)), attempt(), ENGLISH)
+    view = seen(order(lines=lines, total=total(lines)), attempt())
     assert "<b>A & B</b> × 1" in shown(view.text).text
 
 
@@ -150,33 +138,50 @@ def test_markup_in_a_title_is_shown_as_it_is() -> None:
 def test_the_longest_title_fits_every_message(language: str) -> None:
     t = texts(language)
     lines = (OrderLine.of(variant(sku="S" * 32), "𝕏" * 131, 1000),)
-    long = order(lines=lines, total=total(lines))
-    for status, exception in itertools.product(OrderStatus, [None, *OrderException]):
+    long = order(lines=lines, total=total(lines), from_balance=1)
+    for status, exception, checkout in itertools.product(
+        OrderStatus, [None, *OrderException], [PAY_LINK, BY_HAND]
+    ):
         long.status, long.exception = status, exception
-        part = attempt(PAY_LINK, provider="nowpayments", received=1)
-        assert shown(orders.order(long, part, t).text).units <= CAPTION
+        part = attempt(checkout, provider="nowpayments", received=1)
+        assert shown(seen(long, part, t).text).units <= CAPTION
     bill = invoice.invoice(long, t)
     assert 1 <= units(bill.title) <= 32
     assert 1 <= units(bill.description) <= 255
     assert len(bill.start_parameter) <= 64
 
 
-def test_choosing_offers_each_method_with_what_it_asks() -> None:
-    view = orders.choose(order(), [STARS, TEST], ENGLISH)
-    assert labels(view) == ["Telegram Stars — 500 ⭐", "Test payment — $9.98", "Back", "Cancel"]
-    assert data(view)[0] == f"y:{NUMBER}:stars"
+# --- Top-ups ------------------------------------------------------------------------------------
 
 
-def test_a_failed_method_leaves_the_others_and_itself_to_try() -> None:
-    view = orders.failed(order(), "test", [STARS, TEST], ENGLISH)
-    assert "Test payment" in view.text
-    assert labels(view) == ["Telegram Stars — 500 ⭐", "Test payment — $9.98", "Cancel"]
+def test_a_top_up_says_what_it_is_and_is_paid_like_goods() -> None:
+    view = seen(top_up(), attempt(PAY_LINK))
+    assert "Top-up of your balance" in view.text
+    assert "$20.00" in view.text
+    assert labels(view) == ["Pay", "I have paid", "Cancel"]
 
 
-def test_without_any_method_a_sentence_says_so() -> None:
-    view = orders.choose(order(), [], ENGLISH)
-    assert "/support" in view.text
-    assert labels(view) == ["Back", "Cancel"]
+@pytest.mark.parametrize("status", [OrderStatus.PAID, OrderStatus.DELIVERED])
+def test_a_paid_top_up_is_on_the_balance_and_has_no_keys(status: OrderStatus) -> None:
+    view = seen(top_up(status=status), attempt())
+    assert "/balance" in view.text
+    assert "keys" not in view.text
+    assert labels(view) == []
+
+
+def test_a_top_up_is_not_paid_from_the_balance_that_it_fills() -> None:
+    view = orders.choose(top_up(), Money(5000, "USD"), ways(TEST), ENGLISH)
+    assert labels(view) == ["Test payment — $20.00", "Back", "Cancel"]
+
+
+@pytest.mark.parametrize("language", list(LANGUAGES))
+def test_telegrams_invoice_for_a_top_up_has_all_that_it_needs(language: str) -> None:
+    bill = invoice.invoice(top_up(), texts(language))
+    assert 1 <= units(bill.title) <= 32
+    assert 1 <= units(bill.description) <= 255
+
+
+# --- Right after a payment ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [OrderStatus.PAID, OrderStatus.EXPIRED])
@@ -192,6 +197,25 @@ def test_every_outcome_of_a_payment_is_told_unless_the_keys_tell_it(
     assert says is not None
     assert "500 ⭐" in says
     assert outcome is Outcome.UNKNOWN or NUMBER in says
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "remedy"),
+    [
+        (Outcome.LATE, OrderStatus.PAID, Remedy.DELIVER),
+        (Outcome.LATE, OrderStatus.EXPIRED, Remedy.CREDIT),
+        (Outcome.UNDER, OrderStatus.PENDING, Remedy.CREDIT),
+        (Outcome.OVER, OrderStatus.PAID, Remedy.CREDIT),
+        (Outcome.TWICE, OrderStatus.PAID, Remedy.REFUND),
+        (Outcome.MISMATCH, OrderStatus.PENDING, Remedy.CREDIT),
+    ],
+)
+def test_what_a_rule_has_settled_is_told_by_the_rules_own_message(
+    outcome: Outcome, status: OrderStatus, remedy: Remedy
+) -> None:
+    """Else the buyer reads that a person will see to it, and next that nobody has to."""
+    settled = Settlement(outcome, order(status=status), remedy)
+    assert payment.received(settled, Money(500, "XTR"), ENGLISH) is None
 
 
 def test_the_history_tells_number_total_and_state() -> None:

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from bot.worker import LANES
 from domain.catalog import Variant
 from domain.orders import OrderException
-from storage.tables import orders, outbox
+from storage.tables import attempts, orders, outbox
 from tests import logscan
 from tests.chat.shop_chat import free_port
 from tests.faults.line import line_to
@@ -61,7 +61,7 @@ async def test_f08_who_has_blocked_the_bot_gets_the_keys_on_coming_back(scene: S
     buyer = scene.person()
     await buyer.blocks()
     program = await scene.runs()
-    await scene.person(OWNER).reads(placed.order.number)
+    await scene.person(OWNER).reads(f"Order {placed.order.number}: not delivered")
     assert len(scene.sends_to(BUYER)) == 1
     assert (await scene.shop.order(placed)).exception is OrderException.UNDELIVERABLE
     assert (await scene.shop.stock()).sold == 2
@@ -128,6 +128,8 @@ async def something_else_is_done(scene: Scene, variant: Variant) -> None:
     overdue = await scene.places(variant, 1, BUYER + 20)
     past = sa.update(orders).where(orders.c.id == overdue.order.id)
     await scene.shop.executes(past.values(reserved_until=now()))
+    turn = sa.update(attempts).where(attempts.c.order_id == overdue.order.id)
+    await scene.shop.executes(turn.values(poll_at=now()))  # EPay's word, that it was not paid
 
     async def expired() -> bool:
         return not (await scene.shop.order(overdue)).is_pending

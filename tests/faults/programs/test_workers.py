@@ -126,6 +126,6 @@ async def overwritten(scene: Scene, key_id: int, sealed: bytes) -> None:
 
 
 async def is_before_a_person(scene: Scene, placed: Placed) -> None:
-    await scene.person(OWNER).reads(placed.order.number, timeout=15)
+    await scene.person(OWNER).reads(f"Order {placed.order.number}: not delivered", timeout=15)
     assert (await scene.shop.order(placed)).exception is OrderException.UNDELIVERABLE
     assert (await scene.goods(placed))["status"] == "failed"
