@@ -1,12 +1,12 @@
 # `make` alone lists the targets. Libraries go into .venv, at the versions and hashes of the lock files.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test bench lock clean
+.PHONY: help demo run test bench week lock clean
 
 python := .venv/bin/python
 libraries := .venv/libraries.installed
 tools := .venv/tools.installed
 pip_install := -m pip install -qq --disable-pip-version-check --require-hashes -r
-WORKERS ?= 2
+WORKERS ?= 4
 
 # The stamp names the Python it was written for: a .venv that was moved, or whose Python went away or
 # became another version, does not match it and is made anew.
@@ -48,6 +48,9 @@ test: $(tools) ## lint, types, import contracts and every test there is a server
 
 bench: $(tools) ## the benchmarks: a table, and bench.json
 	@$(python) -m tests.bench
+
+week: $(tools) ## 10,000 orders over every provider, with faults by chance; about half an hour
+	WEEK_ORDERS=10000 $(python) -m pytest tests/week -k sqlite -s
 
 lock: ## resolve pyproject.toml into both lock files; UPGRADE=1 takes the newest versions
 	@$(find_interpreter); \
