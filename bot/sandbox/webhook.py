@@ -125,19 +125,20 @@ class Webhook:
             ) as response:
                 if not response.ok or response.status >= 300:
                     reason = f"{response.status} {response.reason}"
-                    return self._failed(f"Wrong response from the webhook: {reason}")
+                    return self._failed(hook, f"Wrong response from the webhook: {reason}")
                 await self._obey(response)
         except TimeoutError:
-            return self._failed("Read timeout expired")
+            return self._failed(hook, "Read timeout expired")
         except aiohttp.ClientConnectorError:
-            return self._failed("Connection refused")
+            return self._failed(hook, "Connection refused")
         except aiohttp.ClientError:
-            return self._failed("Connection closed unexpectedly")
+            return self._failed(hook, "Connection closed unexpectedly")
         return True
 
-    def _failed(self, reason: str) -> bool:
-        self._last_error = {"last_error_date": int(time.time()), "last_error_message": reason}
-        self._updates.changed.fire()
+    def _failed(self, hook: Hook, reason: str) -> bool:
+        if not hook.replaced.is_set():
+            self._last_error = {"last_error_date": int(time.time()), "last_error_message": reason}
+            self._updates.changed.fire()
         return False
 
     async def _obey(self, response: aiohttp.ClientResponse) -> None:

@@ -38,8 +38,8 @@ def forgeries(told: Json, now: int) -> dict[str, Notice]:
         "signed for another time": f"t={now + 1},v1={right}",
         "in capitals": f"t={now},v1={right.upper()}",
         "not ASCII": f"t={now},v1={'é' * 64}",
-        "stale": _header(WEBHOOK_SECRET, now - 301, body),
-        "early": _header(WEBHOOK_SECRET, now + 301, body),
+        "stale": _header(WEBHOOK_SECRET, now - 400, body),
+        "early": _header(WEBHOOK_SECRET, now + 400, body),
     }
     return {name: _notice(body, header) for name, header in headers.items()} | {
         "changed": _notice(changed, genuine.headers["Stripe-Signature"]),

@@ -168,8 +168,8 @@ class WeChatPay(Faulty):
             "truncated": Notice(headers=headers, body=body[:-1]),
             "re-serialised": Notice(headers=headers, body=json.dumps(json.loads(body)).encode()),
             "empty": Notice(headers=headers),
-            "stale": self.telling(paid, told, at=now - 301),
-            "from the future": self.telling(paid, told, at=now + 302),
+            "stale": self.telling(paid, told, at=now - 400),
+            "from the future": self.telling(paid, told, at=now + 400),
             "doubled fields": self.signed(doubled),
             "doubled fields inside": self.telling(
                 paid, json.dumps(told).encode().replace(b"{", b'{"mchid": "1", ', 1)
