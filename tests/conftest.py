@@ -3,8 +3,11 @@
 import gc
 import os
 import shutil
+import ssl
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import pytest_asyncio
@@ -15,10 +18,19 @@ from tests.logscan import ScanPlugin
 
 _ON_BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
+_NOT_MEASURED = {"faults", "programs", "week", "browser"}
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(LeftOut())
     config.pluginmanager.register(ScanPlugin())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Measuring coverage doubles the time: not where the same lines run on SQLite as well."""
+    for item in items:
+        if item.get_closest_marker("postgres") or item.path.parent.name in _NOT_MEASURED:
+            item.add_marker(pytest.mark.no_cover)
 
 
 @pytest.hookimpl(trylast=True)
@@ -26,6 +38,13 @@ def pytest_collection_finish() -> None:
     """Thousands of tests stay to the end: the collector need not walk through them each time."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_trust_store() -> Iterator[None]:
+    """aiogram reads the authorities' certificates for each session; tests open thousands."""
+    with patch("ssl.create_default_context", cache(ssl.create_default_context)):
+        yield
 
 
 async def _migrate(url: str) -> None:
