@@ -36,7 +36,7 @@ def _unpacked(value: int | str) -> int:
 
 
 def _words(text: str) -> str:
-    return clip_bytes(plain(text.replace(_COLON, ":")), WORDS_BYTES)
+    return clip_bytes(plain(text.replace(_COLON, ":")), WORDS_BYTES).rstrip()
 
 
 def _words_packed(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 from aiogram.filters.callback_data import CallbackData
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.money import MAX_MINOR
@@ -136,6 +136,7 @@ def test_an_orders_button_comes_back_as_it_was(
 
 
 @given(st.text())
+@example("x" * 49 + " y")
 def test_typed_words_come_back_as_they_were_kept(typed: str) -> None:
     button = FoundPage(words=typed)
     packed = button.pack()
