@@ -127,10 +127,11 @@ async def pay_with(
 ) -> Placed:
     """Pay a pending order by this method, whichever it was placed with.
 
+    One that the provider has ended is followed by another, for most refuse a number they know.
     Raises `OrderNotFound`, `OrderExpired`, `OrderClosed`, `MethodUnavailable`.
     """
     order, attempt = await _attempt_by(uow, provider, number, buyer_id, rules, now)
-    if attempt.checkout is not None and not attempt.checkout.has_ended(now):
+    if attempt.checkout is not None:
         return Placed(order, attempt)
     return await start(uow, provider, order, attempt)
 
@@ -285,7 +286,7 @@ async def _attempt_by(
         order.check_payable(now)
         attempts = await uow.attempts.of_order(order.id)
         for attempt in attempts:
-            if attempt.provider == provider.code and attempt.status is AttemptStatus.OPEN:
+            if attempt.provider == provider.code and attempt.is_on_offer(now):
                 return order, attempt
         attempt = open_attempt(order, provider, rules, len(attempts) + 1, now)
         await uow.attempts.add(attempt)

@@ -39,7 +39,6 @@ class Checkout:
     expires_at: datetime | None = None  # where the provider ends it, maybe before the order does
 
     def has_ended(self, now: datetime) -> bool:
-        """Then the provider is asked once more, under the same number."""
         return self.expires_at is not None and now >= self.expires_at
 
 
@@ -74,6 +73,11 @@ class Attempt:
     def is_confirming(self) -> bool:
         """Whether money for it is on its way."""
         return self.is_watched and self.confirming is not None
+
+    def is_on_offer(self, now: datetime) -> bool:
+        """Whether it can be paid yet, as far as the provider has said."""
+        ended = self.checkout is not None and self.checkout.has_ended(now)
+        return self.status is AttemptStatus.OPEN and not ended
 
     @property
     def missing(self) -> int:
