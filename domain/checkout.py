@@ -22,7 +22,6 @@ from domain.order_kinds import kind_of
 from domain.orders import Order, OrderLine, OrderStatus, new_number, total
 from domain.payments import (
     Attempt,
-    AttemptStatus,
     Capability,
     Checkout,
     NewAttempt,
@@ -168,46 +167,6 @@ async def expire_due(uow: UnitOfWork, rules: Rules, *, now: datetime, limit: int
         if orders:
             await uow.commit()
     return len(orders)
-
-
-@retried
-async def approve(
-    uow: UnitOfWork, attempt_number: str, payer_id: int, amount: Money, *, now: datetime
-) -> None:
-    """Telegram asks whether an invoice may be paid now: the last moment to say no.
-
-    Raises `OrderNotFound` (also for somebody else's), `OrderExpired`, `OrderClosed`,
-    `PriceChanged`.
-    """
-    async with uow:
-        attempt = await uow.attempts.by_number(attempt_number)
-        if attempt is None or attempt.buyer_id != payer_id:
-            raise OrderNotFound
-        order = await uow.orders.lock(attempt.order_id)
-        order.check_payable(now)
-        if attempt.amount != amount or attempt.status is not AttemptStatus.OPEN:
-            raise PriceChanged
-        order.hold_for_payment(now)
-        await uow.orders.save(order)
-        await uow.commit()
-
-
-@retried
-async def may_ship(uow: UnitOfWork, attempt_number: str, payer_id: int, *, now: datetime) -> None:
-    """Telegram asks where an order may go before it is paid. Raises as `approve`."""
-    async with uow:
-        attempt = await uow.attempts.by_number(attempt_number)
-        if attempt is None or attempt.buyer_id != payer_id:
-            raise OrderNotFound
-        (await uow.orders.get(attempt.order_id)).check_payable(now)
-
-
-@retried
-async def order_number_of(uow: UnitOfWork, attempt_number: str, buyer_id: int) -> str | None:
-    """The buyer's own order behind an attempt."""
-    async with uow:
-        attempt = await uow.attempts.by_number(attempt_number)
-    return attempt.order_number if attempt is not None and attempt.buyer_id == buyer_id else None
 
 
 @retried

@@ -15,7 +15,7 @@ from aiogram.types import (
     ShippingQuery,
 )
 
-from domain import checkout, returns, settlement
+from domain import invoices, returns, settlement
 from domain.customers import Customer
 from domain.errors import DomainError
 from domain.money import STARS, Money
@@ -46,7 +46,7 @@ async def _refusal(query: PreCheckoutQuery, uow: UnitOfWork, t: Texts) -> str | 
     amount = Money(query.total_amount, query.currency)
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
-            await checkout.approve(
+            await invoices.approve(
                 uow,
                 query.invoice_payload,
                 query.from_user.id,
@@ -70,7 +70,7 @@ async def on_shipping(
     t = t or texts(language_of(None, query.from_user.language_code))
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
-            await checkout.may_ship(
+            await invoices.may_ship(
                 new_uow(), query.invoice_payload, query.from_user.id, now=datetime.now(UTC)
             )
     except DomainError as error:
@@ -130,7 +130,7 @@ async def on_refunded(
     amount = Money(back.total_amount, back.currency)
     event = RefundEvent(provider, account, back.telegram_payment_charge_id, amount)
     gone = await returns.book(uow, event, ways.rules, now=now)
-    number = await checkout.order_number_of(uow, back.invoice_payload, customer.id)
+    number = await invoices.order_number_of(uow, back.invoice_payload, customer.id)
     log.info("payment given back", provider=provider, order=number, new=gone is not None)
     await screen.send(bot, customer.id, View(payment.returned(number, amount, t)))
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain import checkout
+from domain import checkout, invoices
 from domain.checkout import Placed
 from domain.errors import OrderClosed, OrderExpired, OrderNotFound, PriceChanged
 from domain.money import Money
@@ -18,7 +18,7 @@ async def approve(shop: Shop, placed: Placed, **changes: object) -> None:
     assert placed.attempt is not None
     asked = {"number": placed.attempt.number, "payer": BUYER, "amount": PRICE, "now": NOW}
     number, payer, amount, now = (asked | changes).values()
-    await checkout.approve(shop.uow(), number, payer, amount, now=now)  # type: ignore[arg-type]
+    await invoices.approve(shop.uow(), number, payer, amount, now=now)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain import checkout
+from domain import checkout, invoices
 from domain.checkout import Placed
 from domain.errors import OrderClosed, OrderExpired, OrderNotFound
 from domain.payments import Checkout, NewAttempt, Transfer
@@ -40,23 +40,23 @@ async def test_all_of_a_way_to_pay_is_kept(shop: Shop) -> None:
 async def test_only_the_buyer_is_asked_where_an_open_order_may_go(shop: Shop) -> None:
     placed = await shop.places(await shop.buyer(), await shop.stocked())
     number = number_of(placed)
-    await checkout.may_ship(shop.uow(), number, BUYER, now=NOW)
+    await invoices.may_ship(shop.uow(), number, BUYER, now=NOW)
     for strange, payer in ((number, BUYER + 1), ("UNHEARD-OF", BUYER)):
         with pytest.raises(OrderNotFound):
-            await checkout.may_ship(shop.uow(), strange, payer, now=NOW)
+            await invoices.may_ship(shop.uow(), strange, payer, now=NOW)
     with pytest.raises(OrderExpired):
-        await checkout.may_ship(shop.uow(), number, BUYER, now=END)
+        await invoices.may_ship(shop.uow(), number, BUYER, now=END)
     await shop.pays(placed)
     with pytest.raises(OrderClosed):
-        await checkout.may_ship(shop.uow(), number, BUYER, now=NOW)
+        await invoices.may_ship(shop.uow(), number, BUYER, now=NOW)
 
 
 async def test_an_attempt_leads_to_ones_own_order_alone(shop: Shop) -> None:
     placed = await shop.places(await shop.buyer(), await shop.stocked())
     number = number_of(placed)
-    assert await checkout.order_number_of(shop.uow(), number, BUYER) == placed.order.number
-    assert await checkout.order_number_of(shop.uow(), number, BUYER + 1) is None
-    assert await checkout.order_number_of(shop.uow(), "UNHEARD-OF", BUYER) is None
+    assert await invoices.order_number_of(shop.uow(), number, BUYER) == placed.order.number
+    assert await invoices.order_number_of(shop.uow(), number, BUYER + 1) is None
+    assert await invoices.order_number_of(shop.uow(), "UNHEARD-OF", BUYER) is None
 
 
 async def test_a_way_to_pay_that_has_ended_is_followed_by_another(shop: Shop) -> None:
