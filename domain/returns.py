@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from domain import crediting, fulfilment, refunding, refunds
+from domain import crediting, fulfilment, refund_outcomes, refunding, refunds
 from domain.ledger import HELD, provider_account, transfer
 from domain.messages import Note, Topic
 from domain.money import Money
@@ -45,9 +45,9 @@ async def book(
         done.desk_id = event.refund_id
         await uow.refunds.add(done, now)
         aside = await refunding.set_aside(uow, order, done, now, first=False)
-        await refunding.book(uow, order, done, now)
+        await refund_outcomes.book(uow, order, done, now)
         await _remember(uow, done, aside, now)
-        await refunding.end(uow, order, [*known, done], now)
+        await refund_outcomes.end(uow, order, [*known, done], now)
         await _tell(uow, order, done, rules, now)
         await uow.commit()
     return amount
