@@ -151,7 +151,7 @@ async def _providers(settings: Settings) -> list[tuple[str, str, bool]]:
         bot = await stack.enter_async_context(_bot(settings))
         http = await stack.enter_async_context(aiohttp.ClientSession())
         providers = build(settings, bot, lambda _: http)
-        return [await _examined(provider) for provider in providers.values()]
+        return await asyncio.gather(*map(_examined, providers.values()))
 
 
 async def _examined(provider: PaymentProvider) -> tuple[str, str, bool]:
