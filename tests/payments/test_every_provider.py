@@ -30,7 +30,7 @@ from tests.payments.news import (
 from tests.payments.stand_ins import on_both, on_postgresql, on_sqlite
 from tests.payments.till import Till
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.unmeasured]
 
 
 @on_sqlite()

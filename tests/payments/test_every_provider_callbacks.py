@@ -15,7 +15,7 @@ from tests.payments.till import Till
 from tests.payments.wechat_keys import CERTIFICATE_SERIAL, PLATFORM_BEFORE
 from tests.payments.wechat_standin import WeChatPay
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.unmeasured]
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 TYPES: Final = (

@@ -20,7 +20,7 @@ from tests.payments.standin import Fault
 from tests.payments.till import Till, at
 from tests.people import Chat
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.unmeasured]
 
 FAILURES: Final = (
     Fault.BROKEN,

@@ -10,7 +10,7 @@ from tests.payments.stand_ins import on_sqlite
 from tests.payments.standin import Fault
 from tests.payments.till import Till
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.unmeasured]
 
 
 @on_sqlite("refunds in part")

@@ -230,5 +230,5 @@ Trade.TestCase.settings = settings(
 )
 
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.unmeasured]
 TestTrade = Trade.TestCase
