@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from domain import returns
-from domain.errors import OrderClosed, OrderExpired
+from domain.errors import OrderClosed, OrderExpired, ProviderRejected
 from domain.messages import Note, Topic
 from domain.payments import (
     Approval,
@@ -35,7 +35,7 @@ async def take(
 ) -> Settlement | None:
     """What became of a payment; None for all other news, which is taken note of.
 
-    Raises `ProviderUnavailable` and `ProviderRejected` where the provider has to be asked.
+    Raises `ProviderUnavailable` where the provider has to be asked.
     """
     match event:
         case PaymentEvent():
@@ -64,7 +64,10 @@ async def _capture(
     attempt = await _may_capture(uow, approval, now)
     if attempt is None or not isinstance(provider, CapturingProvider):
         return None
-    captured = await provider.capture(attempt)
+    try:
+        captured = await provider.capture(attempt)
+    except ProviderRejected:  # the buyer's money stays where it is
+        return None
     if captured is None or isinstance(captured, Approval):
         return None
     return await take(uow, providers, captured, rules, now=now, source=source)

@@ -100,6 +100,7 @@ class PaymentEvent:
     external_id: str  # the provider's id of the transaction
     attempt_number: str
     amount: Money
+    returned: Money | None = None  # what of it has gone back by now, where that is told with it
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,8 @@ class Refund:
     # The accounts that it came from, with minor units of its currency; empty until it is done.
     taken: tuple[tuple[str, int], ...] = ()
     due_at: datetime | None = None  # when the provider is to be asked, again
-    try_count: int = 0
+    leased_until: datetime | None = None  # somebody is asking, so long at most
+    try_count: int = 0  # how often the provider has been asked, this time included
 
 
 @dataclass(frozen=True)
@@ -349,4 +351,4 @@ class ListingProvider(PaymentProvider, Protocol):
     """A provider that tells of everything that came in."""
 
     async def listed(self, since: datetime) -> list[PaymentEvent | RefundEvent]:
-        """Payments, and what went back of them, from then on; in any order."""
+        """Payments, and what went back of them, from then on; what became of one, in turn."""

@@ -230,9 +230,10 @@ class Refunds(Protocol):
     async def save(self, refund: Refund, now: datetime) -> None: ...
     async def of_order(self, order_id: int) -> list[Refund]: ...
     async def claim_due(self, now: datetime, until: datetime, *, limit: int) -> list[Refund]:
-        """Those under way whose provider is to be asked, as they were before; nobody else's
-        turn before `until`.
-        """
+        """Those under way whose provider is to be asked; nobody else's turn before `until`."""
+
+    async def claim_of_order(self, order_id: int, now: datetime, until: datetime) -> list[Refund]:
+        """An order's, also ahead of time; not those that somebody is asking for now."""
 
     async def put_off(self, refund_id: int, until: datetime) -> None: ...
 

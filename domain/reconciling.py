@@ -11,8 +11,10 @@ from domain.errors import ProviderRejected, ProviderUnavailable
 from domain.messages import Note, Topic
 from domain.money import Money
 from domain.payments import (
+    Attempt,
     Capability,
     ListingProvider,
+    News,
     Payment,
     PaymentEvent,
     PaymentProvider,
@@ -26,6 +28,7 @@ from domain.transactions import retried
 
 Providers = Mapping[str, PaymentProvider]
 PAGE: Final = 200
+PATIENCE: Final = 3  # questions without an answer until the provider counts as away
 # A payment may be recorded here a while after it was made there.
 MARGIN: Final = timedelta(hours=1)
 
@@ -140,6 +143,7 @@ class _Comparison:
     provider: PaymentProvider
     rules: Rules
     report: Report
+    unanswered: list[str] = field(default_factory=list)  # the attempts that were asked about
 
     async def run(self) -> None:
         known = {p.external_id: p for p in await self._known()}
@@ -161,6 +165,7 @@ class _Comparison:
     async def _by_list(self, provider: ListingProvider, known: Mapping[str, Payment]) -> None:
         listed = await provider.listed(self.report.since - MARGIN)
         refunds = [event for event in listed if isinstance(event, RefundEvent)]
+        # The last that is told of one: the sum by then.
         back = {event.external_id: event.returned for event in refunds if not event.refund_id}
         seen = set()
         for event in listed:
@@ -177,6 +182,8 @@ class _Comparison:
         """A list may end before a payment that was paid on the line between two days."""
         if Capability.QUERY not in self.provider.capabilities:
             return False
+        if payment.attempt_number in self.unanswered:
+            return True  # nobody knows
         async with self.uow as uow:
             attempt = await uow.attempts.by_number(payment.attempt_number)
         answer = await self.provider.query(attempt) if attempt else None
@@ -191,16 +198,30 @@ class _Comparison:
                     self.provider.code, self.report.since, after=after, size=PAGE
                 )
             for attempt in attempts:
-                answer = await self.provider.query(attempt)
+                answer = await self._asked(attempt)
                 if isinstance(answer, PaymentEvent):
                     seen.add(answer.external_id)
-                    await self._compare(answer, known)
+                    await self._compare(answer, known, gone=answer.returned)
             if len(attempts) < PAGE:
                 break
             after = attempts[-1].id
         for payment in known.values():
             if payment.external_id not in seen and not await self._is_confirmed(payment):
                 await self._missing(payment)
+
+    async def _asked(self, attempt: Attempt) -> News | None:
+        """One attempt without an answer does not hide the others."""
+        try:
+            answer = await self.provider.query(attempt)
+        except (ProviderUnavailable, ProviderRejected):
+            self.unanswered.append(attempt.number)
+            if len(self.unanswered) >= PATIENCE:
+                raise
+            self.report.differences.append(
+                Difference(Finding.UNANSWERED, self.provider.code, attempt.number)
+            )
+            return None
+        return answer
 
     async def _compare(
         self, event: PaymentEvent, known: Mapping[str, Payment], gone: Money | None = None

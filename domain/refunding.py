@@ -32,6 +32,7 @@ from domain.ports import AuditEntry, UnitOfWork
 from domain.transactions import retried
 
 _PAUSES: Final = (30, 60, 300, 1800, 7200, 21600)  # seconds between asking for one refund
+LEASE: Final = timedelta(seconds=60)  # longer than a provider may take to answer
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,16 @@ async def refund(
     Asked again it goes on where it stopped: a refund's number is its idempotency key. Raises
     `OrderNotFound`, `NotRefundable`, `ProviderUnavailable`, `ProviderRejected`.
     """
-    requested = await _request(uow, providers, number, reason, wanted, actor_id, now)
-    return [await carry_out(uow, providers, item, now=now) for item in requested]
+    ours, asked = await _request(uow, providers, number, reason, wanted, actor_id, now)
+    failures: list[ProviderUnavailable | ProviderRejected] = []
+    for item in ours:
+        try:
+            asked.append(await carry_out(uow, providers, item, now=now))
+        except (ProviderUnavailable, ProviderRejected) as error:
+            failures.append(error)
+    for failure in failures:
+        raise failure
+    return asked
 
 
 async def carry_on(
@@ -88,7 +97,7 @@ async def carry_on(
 ) -> int:
     """Ask again for refunds that are under way; how many are finished now."""
     async with uow:
-        due = await uow.refunds.claim_due(now, now + timedelta(seconds=60), limit=limit)
+        due = await uow.refunds.claim_due(now, now + LEASE, limit=limit)
         await uow.commit()
     finished = 0
     for item in due:
@@ -116,7 +125,7 @@ async def carry_out(
     """
     provider = providers.get(item.provider)
     if provider is None or not _able(provider, item):
-        if item.try_count and item.origin is RefundOrigin.SHOP and item.provider != BALANCE:
+        if item.try_count > 1 and item.origin is RefundOrigin.SHOP and item.provider != BALANCE:
             raise ProviderUnavailable(item.provider, "switched off")
         return await refund_outcomes.close(
             uow, replace(item, origin=RefundOrigin.BALANCE), _DONE, now
@@ -147,14 +156,18 @@ async def _request(
     wanted: Wanted,
     actor_id: int,
     now: datetime,
-) -> list[Refund]:
-    """A refund for each payment, written down before any provider is asked."""
+) -> tuple[list[Refund], list[Refund]]:
+    """A refund for each payment, written down before any provider is asked: those to ask for now,
+    and those that somebody else may be asking for.
+    """
     async with uow:
         order = await uow.orders.by_number(number, lock=True)
         books = await _read(uow, order)
-        open_ones = [item for item in books.known if item.status is RefundStatus.REQUESTED]
-        if open_ones:
-            return open_ones
+        under_way = [item for item in books.known if item.status is RefundStatus.REQUESTED]
+        if under_way:
+            ours = await uow.refunds.claim_of_order(order.id, now, now + LEASE)
+            await uow.commit()
+            return ours, [item for item in under_way if item.id not in {one.id for one in ours}]
         chosen = _chosen(books, wanted)
         if not chosen:
             raise NotRefundable
@@ -165,7 +178,7 @@ async def _request(
         for item in requested:
             if wanted.to_balance or not _able(providers.get(item.provider), item):
                 item.origin = RefundOrigin.BALANCE
-            item.try_count = 1  # the provider is asked as soon as this is written down
+            item.try_count, item.leased_until = 1, now + LEASE  # it is asked for at once
             await set_aside(uow, order, item, now, first=wanted.amount is not None)
             await uow.refunds.add(item, now)
         if order.is_paid and _is_everything(books, chosen):
@@ -177,7 +190,7 @@ async def _request(
         }
         await uow.audit.add(AuditEntry(now, actor_id, "refund", order.number, after=after))
         await uow.commit()
-    return requested
+    return requested, []
 
 
 async def set_aside(
@@ -260,7 +273,7 @@ def _able(provider: PaymentProvider | None, item: Refund) -> bool:
 
 @retried
 async def _put_off(uow: UnitOfWork, item: Refund, now: datetime) -> None:
-    pause = _PAUSES[min(item.try_count, len(_PAUSES) - 1)]
+    pause = _PAUSES[min(item.try_count, len(_PAUSES)) - 1]
     async with uow:
         await uow.refunds.put_off(item.id, now + timedelta(seconds=pause))
         await uow.commit()

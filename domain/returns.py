@@ -54,7 +54,11 @@ async def book(
 
 
 def _new(known: list[Refund], payment: Payment, event: RefundEvent) -> Money:
-    """What has gone back of the payment in this way that is not known, nor under way."""
+    """What has gone back of the payment in this way that is not known, nor under way.
+
+    Never more than has come: a provider may tell the price where less was paid.
+    """
+    returned = min(event.returned.amount, payment.amount.amount)
     total = Money(0, payment.amount.currency)
     if event.refund_id:
         ids = {
@@ -63,7 +67,7 @@ def _new(known: list[Refund], payment: Payment, event: RefundEvent) -> Money:
             if item.status is not RefundStatus.FAILED
             for name in (item.number, item.desk_id)
         }
-        return total if event.refund_id in ids else event.returned
+        return total if event.refund_id in ids else Money(returned, total.currency)
     for item in known:
         same_way = (item.origin is RefundOrigin.DISPUTE) == event.disputed
         through_provider = item.origin is not RefundOrigin.BALANCE
@@ -71,7 +75,7 @@ def _new(known: list[Refund], payment: Payment, event: RefundEvent) -> Money:
         stands = event.disputed or item.status is not RefundStatus.FAILED
         if item.payment_id == payment.id and same_way and through_provider and stands:
             total += item.amount
-    return event.returned - total
+    return Money(returned, total.currency) - total
 
 
 # Stands for an account in what a refund was taken from: the buyer's balance, whatever its money.

@@ -78,7 +78,7 @@ async def settle(
         recorded = await uow.payments.record(event, order_id, now, source)
         if recorded is None:
             return Settlement(Outcome.REPEATED, found[0] if found else None)
-        gone = await uow.payments.foretold(event)
+        gone = max(await uow.payments.foretold(event), event.returned or event.amount * 0)
         if found is None:
             await _unknown(uow, event, recorded.id, gone, rules.remedies, now)
             settlement = Settlement(Outcome.UNKNOWN)

@@ -213,7 +213,12 @@ class Alipay:
 
     async def _refunded(self, asked: Mapping[str, str]) -> bool:
         """Whether the money is back with the buyer; a refund that is not found is none yet."""
-        told = await self._gateway.ask("alipay.trade.fastpay.refund.query", asked)
+        try:
+            told = await self._gateway.ask("alipay.trade.fastpay.refund.query", asked)
+        except ProviderRejected as refusal:
+            if refusal.code == _NO_TRADE:
+                return False
+            raise ProviderUnavailable(self.code, refusal.code) from None
         found = (told.get("out_request_no"), told.get("refund_status"))
         return found == (asked["out_request_no"], "REFUND_SUCCESS")
 

@@ -29,7 +29,7 @@ from domain.payments import (
     RefundResult,
 )
 from payments.asking import ANSWER_SECONDS, Reply, Service
-from payments.btcpay_invoice import FINAL, LIVE, PROVIDER, invoice_for, news_of, number_of
+from payments.btcpay_invoice import FINAL, LIVE, PROVIDER, invoice_for, is_ours, news_of, number_of
 from payments.provider import (
     Answer,
     HttpReply,
@@ -37,7 +37,7 @@ from payments.provider import (
     RawCallback,
     WrongMerchant,
 )
-from payments.reading import LINK, NUMBER, items, json_object, readable, text
+from payments.reading import LINK, items, json_object, readable, text
 
 _JSON: Final = "application/json"
 _INVOICE: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
@@ -173,7 +173,7 @@ class BTCPay:
         start = ("startDate", str(int((since - self.tail).timestamp())))
         found: list[PaymentEvent | RefundEvent] = []
         async for invoice in self._invoices(start, *(("status", status) for status in FINAL)):
-            if NUMBER.fullmatch(number_of(invoice)):
+            if is_ours(invoice):
                 news = await self._news(invoice)
                 found += [told for told in news if isinstance(told, PaymentEvent)]
         return found
@@ -197,7 +197,7 @@ class BTCPay:
             return []
         invoice = await self._invoice(invoice_id)
         # The store may have other uses.
-        return await self._news(invoice) if NUMBER.fullmatch(number_of(invoice)) else []
+        return await self._news(invoice) if is_ours(invoice) else []
 
     def reply(self, answer: Answer) -> HttpReply:
         return _REPLIES[answer]

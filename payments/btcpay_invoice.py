@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from domain.money import MAX_MINOR, Money, minor_digits
+from domain.money import CURRENCIES, MAX_MINOR, Money, minor_digits
 from domain.payments import Confirming, Ended, NewAttempt, News, PaymentEvent
 from payments.provider import MalformedCallback
-from payments.reading import items, money, text, whole
+from payments.reading import NUMBER, items, money, text, whole
 
 _DECIMAL: Final = re.compile(r"-?\d{1,20}(\.\d{1,30})?", re.ASCII)
 _TITLE_CHARS: Final = 256  # no limit is documented
@@ -50,6 +50,11 @@ def number_of(invoice: Mapping[str, object]) -> str:
     metadata = invoice.get("metadata")
     number = metadata.get("orderId") if isinstance(metadata, dict) else None
     return number if isinstance(number, str) else ""
+
+
+def is_ours(invoice: Mapping[str, object]) -> bool:
+    """Whether the shop may have made it: the store may have other uses, and other currencies."""
+    return bool(NUMBER.fullmatch(number_of(invoice))) and invoice.get("currency") in CURRENCIES
 
 
 def news_of(

@@ -131,7 +131,7 @@ class EPay:
         order = {"out_trade_no": refund.attempt_number, "trade_no": refund.external_id}
         before = await self._status(order)
         if before is None:
-            raise ProviderRejected(self.code, "unknown")
+            raise ProviderUnavailable(self.code, "does not tell of the order")
         if before == "2":
             return RefundResult(done=True)
         asked = order | {"pid": self.account, "key": self._key}

@@ -112,7 +112,11 @@ class EPayV2:
         return CloseResult.MAYBE_PAYABLE
 
     async def refund(self, refund: Refund) -> RefundResult:
-        """A refund that the platform has written down is repeated under its number alone."""
+        """A refund that the platform has written down is repeated under its number alone.
+
+        Refusals are not signed, and do not say whether the platform knows the number: nothing
+        final rests on them once the refund may have been made.
+        """
         number = {"out_refund_no": refund.number}
         asked = {"trade_no": refund.external_id, "money": f"{refund.amount.decimal:f}"}
         told = await self._ask("refund", asked | number)
@@ -120,7 +124,8 @@ class EPayV2:
             refusal = told["code"] if epay.REFUSAL.fullmatch(told.get("code", "")) else "refused"
             told = await self._ask("refundquery", number)
             if told.get("code") != "0":
-                raise ProviderRejected(self.code, refusal)
+                error = ProviderRejected if refund.try_count <= 1 else ProviderUnavailable
+                raise error(self.code, refusal)
         if told.get("out_refund_no", refund.number) != refund.number:
             raise ProviderUnavailable(self.code, "answered about another refund")
         return RefundResult(done=told.get("status", "1") == "1")

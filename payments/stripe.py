@@ -138,7 +138,11 @@ class Stripe:
         it since; so the payment's refunds are looked through before.
         """
         query = {"payment_intent": refund.external_id}
-        for found in await self._all("/v1/refunds", query):
+        try:
+            known = await self._all("/v1/refunds", query)
+        except ProviderRejected as refusal:  # which leaves open whether it was made before
+            raise ProviderUnavailable(self.code, refusal.code) from None
+        for found in known:
             told = found.get("metadata")
             if isinstance(told, dict) and told.get("number") == refund.number:
                 return self._result(found)
@@ -153,7 +157,7 @@ class Stripe:
             raise ProviderRejected(self.code, "the secret key") from None
 
     async def listed(self, since: datetime) -> list[PaymentEvent | RefundEvent]:
-        """What the webhooks told, or should have; Stripe keeps it for 30 days."""
+        """What the webhooks told, or should have; kept for 30 days, listed the newest first."""
         query = {f"types[{n}]": kind for n, kind in enumerate(KINDS)}
         query["created[gte]"] = str(int(since.timestamp()))
         found: list[PaymentEvent | RefundEvent] = []
@@ -162,7 +166,7 @@ class Stripe:
                 event = self._read.event(told)
             if isinstance(event, (PaymentEvent, RefundEvent)):
                 found.append(event)
-        return found
+        return found[::-1]
 
     async def parse(self, callback: RawCallback) -> list[Event]:
         authenticate(callback, self._secrets, self._clock())
@@ -188,16 +192,15 @@ class Stripe:
         if attempt.checkout is not None and attempt.checkout.external_id is not None:
             return self._own(await self._session(attempt.checkout.external_id), attempt.number)
         since = str(int(attempt.created_at.timestamp()) - _SKEW)
-        query = {"created[gte]": since, "expand[0]": "data.payment_intent"}
+        query = {"created[gte]": since, "expand[0]": "data.payment_intent.latest_charge"}
         for session in await self._all(_SESSIONS, query):
             if session.get("client_reference_id") == attempt.number:
                 return self._own(session, attempt.number)
         return None
 
     async def _session(self, session_id: str) -> dict[str, object]:
-        return await self._ask(
-            "GET", f"{_SESSIONS}/{session_id}", query={"expand[0]": "payment_intent"}
-        )
+        whole = {"expand[0]": "payment_intent.latest_charge"}
+        return await self._ask("GET", f"{_SESSIONS}/{session_id}", query=whole)
 
     async def _expired(self, session_id: str) -> dict[str, object]:
         try:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from domain.money import Money
 from domain.payments import Confirming, Ended, Event, News, PaymentEvent, RefundEvent
 from payments.provider import InvalidSignature, RawCallback, StaleCallback
 from payments.reading import NUMBER, nested, text
@@ -70,14 +71,22 @@ class Reader:
 
     def news(self, session: Mapping[str, object], *, failed: bool) -> News | None:
         """A session's; `failed` is what it does not say of an asynchronous payment."""
-        number = session.get("client_reference_id")
+        number, metadata = session.get("client_reference_id"), session.get("metadata")
         if not isinstance(number, str) or not NUMBER.fullmatch(number):
+            return None
+        if not isinstance(metadata, dict) or metadata.get("attempt") != number:
             return None  # another program's, on the same account
         match session.get("payment_status"), session.get("status"):
             case "paid", _:
                 amount = money(session.get("amount_total"), session.get("currency"))
                 return PaymentEvent(
-                    _CODE, self.account, self.live, _intent(session), number, amount
+                    _CODE,
+                    self.account,
+                    self.live,
+                    _intent(session),
+                    number,
+                    amount,
+                    returned=_returned(session),
                 )
             case "unpaid", "complete" if not failed:
                 return Confirming(_CODE, number, seen=0, needed=1)
@@ -97,6 +106,15 @@ class Reader:
         elif status.startswith("warning_"):  # an inquiry: the money stays for now
             return None
         return RefundEvent(_CODE, self.account, _intent(dispute), amount, disputed=True)
+
+
+def _returned(session: Mapping[str, object]) -> Money | None:
+    """What has gone back of its payment; answers tell it, webhooks do not."""
+    intent = session.get("payment_intent")
+    charge = intent.get("latest_charge") if isinstance(intent, dict) else None
+    if not isinstance(charge, dict) or not charge.get("amount_refunded"):
+        return None
+    return money(charge["amount_refunded"], session.get("currency"))
 
 
 def _intent(about: Mapping[str, object]) -> str:

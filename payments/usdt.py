@@ -41,7 +41,6 @@ from payments.usdt_wire import DIALECTS, NETWORKS, Algorithm, Name, as_json, mom
 _CANCEL: Final = "/api/v1/order/cancel-transaction"
 _NOBODYS: Final = "000000000000"
 _PAID: Final = "2"
-_EXISTS: Final = "10002"
 _NAME_CHARACTERS: Final = 64
 _LEAST, _MOST = Decimal("0.01"), Decimal(10**6)
 _SECONDS: Final = (180, 3600)  # BEpusdt takes no other timeout
@@ -113,11 +112,9 @@ class Usdt:
         """The gateway's offer: an address and an amount of its own choice.
 
         BEpusdt repeats it for a known number. The others refuse and cannot be asked by our
-        number, so a lost answer stays lost: whoever gets none has to try under another number.
+        number, so a lost answer stays lost: whoever gets none tries under another number.
         """
         told = await self._signed(self._dialect.create, self._order(new))
-        if told["status_code"] == _EXISTS:
-            raise ProviderUnavailable(self.code, "the order exists, and cannot be asked for")
         if told["status_code"] != "200":
             raise ProviderRejected(self.code, str(told["status_code"]))
         try:

@@ -148,7 +148,7 @@ class WeChat:
         return CloseResult.MAYBE_PAYABLE
 
     async def refund(self, refund: Refund) -> RefundResult:
-        """Refused now, it may have been done before: what is there by its number counts.
+        """Refused or under way, what is there by its number counts: the query tells the outcome.
 
         The reason stays with the shop: WeChat Pay would show it to the buyer.
         """
@@ -158,11 +158,13 @@ class WeChat:
             "amount": _amounts(refund=refund.amount, total=refund.paid),
         }
         reply = await self._ask("POST", _REFUNDS, asked)
-        if refusal := _refusal(reply):
+        refusal = _refusal(reply)
+        if refusal or not self._refunded(reply.json(), refund).done:
             reply = await self._ask("GET", f"{_REFUNDS}/{refund.number}")
             if unknown := _refusal(reply):
-                error = ProviderRejected if unknown == _NO_REFUND else ProviderUnavailable
-                raise error(self.code, refusal)
+                is_certain = refusal and unknown == _NO_REFUND
+                error = ProviderRejected if is_certain else ProviderUnavailable
+                raise error(self.code, refusal or unknown)
         return self._refunded(reply.json(), refund)
 
     async def check(self) -> None:
@@ -202,9 +204,11 @@ class WeChat:
             raise WrongMerchant("answered about another order")
         self._require_ours(told)
         match text(told, "trade_state"):
-            case "SUCCESS" | "REFUND":  # gone back or not, the money did come
+            case "SUCCESS":
                 return self._payment(told)
-            case "CLOSED" | "REVOKED" | "PAYERROR":
+            case "REFUND" if attempt.received:  # what went back is told apart
+                return self._payment(told)
+            case "CLOSED" | "REVOKED" | "PAYERROR" | "REFUND":  # or gone back at the desk
                 return Ended(self.code, attempt.number)
         return None
 
@@ -243,7 +247,7 @@ class WeChat:
         match told.get("status"):
             case "SUCCESS" | "PROCESSING" as status:
                 return RefundResult(done=status == "SUCCESS")
-            case "CLOSED" | "ABNORMAL" as status:
+            case "CLOSED" | "ABNORMAL" as status:  # the latter is finished at the desk, if at all
                 raise ProviderRejected(self.code, status)
         raise ProviderUnavailable(self.code, "nonsense")
 

@@ -98,7 +98,9 @@ class Signing:
         if resource.get("algorithm") != "AEAD_AES_256_GCM":
             raise MalformedCallback("another algorithm")
         nonce = text(resource, "nonce").encode()
-        associated = text(resource, "associated_data", _ASSOCIATED).encode()
+        associated = b""
+        if "associated_data" in resource:
+            associated = text(resource, "associated_data", _ASSOCIATED).encode()
         try:
             sealed = b64decode(text(resource, "ciphertext", _BASE64), validate=True)
             plain = self._cipher.decrypt(nonce, sealed, associated)

@@ -44,6 +44,7 @@ class SqlRefunds:
             origin=refund.origin,
             desk_id=refund.desk_id,
             due_at=refund.due_at,
+            leased_until=refund.leased_until,
             try_count=refund.try_count,
             created_at=now,
             ended_at=None if refund.status is RefundStatus.REQUESTED else now,
@@ -72,29 +73,36 @@ class SqlRefunds:
     async def claim_due(self, now: datetime, until: datetime, *, limit: int) -> list[Refund]:
         due = (
             sa.select(refunds.c.id)
-            .where(refunds.c.due_at <= now)
+            .where(refunds.c.due_at <= now, _free(now))
             .order_by(refunds.c.due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
         ids = (await self._connection.scalars(due)).all()
-        if not ids:
-            return []
-        rows = await self._connection.execute(_SELECT.where(refunds.c.id.in_(ids)))
-        found = [_refund(row) for row in rows]
-        await self._connection.execute(
-            sa.update(refunds)
-            .where(refunds.c.id.in_(ids))
-            .values(due_at=until, try_count=refunds.c.try_count + 1)
-        )
-        return found
+        return await self._claim(refunds.c.id.in_(ids), until) if ids else []
+
+    async def claim_of_order(self, order_id: int, now: datetime, until: datetime) -> list[Refund]:
+        under_way = sa.and_(refunds.c.order_id == order_id, refunds.c.due_at.isnot(None))
+        return await self._claim(sa.and_(under_way, _free(now)), until)
+
+    async def _claim(self, wanted: sa.ColumnElement[bool], until: datetime) -> list[Refund]:
+        claim = sa.update(refunds).where(wanted).returning(refunds.c.id)
+        changes = {"leased_until": until, "try_count": refunds.c.try_count + 1}
+        claimed = (await self._connection.scalars(claim.values(changes))).all()
+        rows = await self._connection.execute(_SELECT.where(refunds.c.id.in_(claimed)))
+        return [_refund(row) for row in rows]
 
     async def put_off(self, refund_id: int, until: datetime) -> None:
         await self._connection.execute(
             sa.update(refunds)
             .where(refunds.c.id == refund_id, refunds.c.due_at.isnot(None))
-            .values(due_at=until)
+            .values(due_at=until, leased_until=None)
         )
+
+
+def _free(now: datetime) -> sa.ColumnElement[bool]:
+    """Nobody is asking for it."""
+    return sa.or_(refunds.c.leased_until.is_(None), refunds.c.leased_until <= now)
 
 
 def _refund(row: Row) -> Refund:

@@ -286,6 +286,7 @@ refunds = sa.Table(
     sa.Column("claim", sa.String(500)),
     sa.Column("taken", Json),  # [[account, amount], …]
     sa.Column("due_at", UtcDateTime),
+    sa.Column("leased_until", UtcDateTime),
     sa.Column("try_count", sa.Integer, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("ended_at", UtcDateTime),

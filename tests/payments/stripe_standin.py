@@ -230,7 +230,7 @@ class StripeStandIn(Faulty):
         session = self.sessions.get(request.match_info["id"])
         if session is None:
             return _answer(_error(404, "invalid_request_error", "resource_missing"))
-        expanded = request.query.get("expand[0]") == "payment_intent"
+        expanded = request.query.get("expand[0]") == "payment_intent.latest_charge"
         return _answer((200, self._told(session, expanded=expanded)))
 
     async def _expire(self, request: web.Request) -> web.Response:
@@ -247,7 +247,7 @@ class StripeStandIn(Faulty):
         return _answer((200, self._told(session)))
 
     async def _list_sessions(self, request: web.Request) -> web.Response:
-        expanded = request.query.get("expand[0]") == "data.payment_intent"
+        expanded = request.query.get("expand[0]") == "data.payment_intent.latest_charge"
         told = [self._told(session, expanded=expanded) for session in self.sessions.values()]
         return self._page(request, told)
 
@@ -327,7 +327,9 @@ class StripeStandIn(Faulty):
         self._status(session)
         told = session | self.overrides
         if expanded and told["payment_intent"] in self.intents:
-            told["payment_intent"] = self.intents[told["payment_intent"]]
+            intent = self.intents[told["payment_intent"]]
+            charges = [c for c in self.charges.values() if c["payment_intent"] == intent["id"]]
+            told["payment_intent"] = intent | {"latest_charge": charges[-1] if charges else None}
         return told
 
     def _complete(self, session: Json, status: str) -> None:

@@ -370,6 +370,7 @@ async def test_what_is_no_business_of_the_shops_is_left_out() -> None:
         told(source={**user, "transaction_type": "paid_media_payment"}),
         told(receiver={**user, "transaction_type": "gift_purchase"}, id="gift"),
         told(source={"type": "other"}),
+        told(source={"type": "of a kind that came later"}),
         told(),
         told(
             source={**user, "transaction_type": "invoice_payment", "invoice_payload": NUMBER},

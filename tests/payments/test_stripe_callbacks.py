@@ -13,7 +13,7 @@ from payments.provider import (
     StaleCallback,
     WrongMerchant,
 )
-from tests.payments.purchases import NUMBER
+from tests.payments.purchases import NOW, NUMBER
 from tests.payments.standin import Notice
 from tests.payments.stripe_notices import WEBHOOK_SECRET
 from tests.payments.stripe_shop import Shop, callback, stripe_shop
@@ -158,3 +158,15 @@ async def test_an_inquiry_takes_nothing(paid: Shop) -> None:
 async def test_a_refund_of_another_programs_charge_is_no_news(paid: Shop) -> None:
     paid.standin.give_back(NUMBER)
     assert await paid.hears(changed(paid, payment_intent=None)) == []
+
+
+@pytest.mark.parametrize("metadata", [None, {}, {"attempt": "7H3KQ0W2M9XD02"}])
+async def test_another_programs_session_is_none_of_the_shops(
+    shop: Shop, metadata: dict[str, str] | None
+) -> None:
+    """On the same account, with a reference of its own and maybe no payment to it."""
+    await shop.paid()
+    [event] = shop.standin.events
+    event["data"]["object"].update(metadata=metadata, payment_intent=None)
+    assert await shop.hears(shop.standin.notice(NUMBER)) == []
+    assert await shop.stripe.listed(NOW) == []

@@ -249,6 +249,7 @@ async def test_whatever_is_signed_is_read_or_refused_in_a_documented_way(
 ) -> None:
     about = {
         "client_reference_id": NUMBER,
+        "metadata": {"attempt": NUMBER},
         "payment_status": "paid",
         "status": "complete",
         "amount_total": 1000,

@@ -36,6 +36,15 @@ async def test_a_paid_session_is_found(shop: Shop) -> None:
     assert await shop.stripe.query(await shop.paid()) == shop.event()
 
 
+async def test_what_has_gone_back_of_a_payment_is_told_with_it(shop: Shop) -> None:
+    """Given back at Stripe's desk while the shop heard nothing, it must not buy anything."""
+    tried = await shop.paid()
+    shop.standin.give_back(NUMBER, Money.parse("4.00", "USD"))
+    expected = replace(shop.event(), returned=Money.parse("4.00", "USD"))
+    assert await shop.stripe.query(tried) == expected
+    assert await shop.stripe.query(replace(tried, checkout=None)) == expected
+
+
 async def test_an_open_session_is_no_news(shop: Shop) -> None:
     assert await shop.stripe.query(await shop.order()) is None
 

@@ -135,10 +135,12 @@ async def test_a_paid_order_is_a_payment(shop: Shop) -> None:
     assert await shop.wechat.query(attempt()) == shop.event("8.88")
 
 
-async def test_what_went_back_was_paid(shop: Shop) -> None:
+async def test_what_went_back_is_a_payment_only_where_it_was_known_before(shop: Shop) -> None:
     shop.weixin.give_back(await shop.paid())
     assert shop.weixin.orders[NUMBER].state == "REFUND"
-    assert await shop.wechat.query(attempt()) == shop.event()
+    assert await shop.wechat.query(attempt()) == Ended("wechat", NUMBER)
+    known = replace(attempt(), received=1000)
+    assert await shop.wechat.query(known) == shop.event()
 
 
 @pytest.mark.parametrize("state", ["CLOSED", "REVOKED", "PAYERROR"])
@@ -236,6 +238,15 @@ async def test_a_refund_may_take_its_time(shop: Shop) -> None:
     back.status = "SUCCESS"
     assert await shop.wechat.refund(shop.refund()) == RefundResult(done=True)
     assert shop.weixin.orders[NUMBER].refunds == [back]
+
+
+async def test_what_a_query_says_of_a_refund_counts_and_not_the_answer_to_asking(
+    shop: Shop,
+) -> None:
+    """That repeats what it said first, for one."""
+    await shop.paid()
+    shop.weixin.echoes = "PROCESSING"
+    assert await shop.wechat.refund(shop.refund()) == RefundResult(done=True)
 
 
 @pytest.mark.parametrize("status", ["CLOSED", "ABNORMAL"])

@@ -255,3 +255,16 @@ async def test_a_notice_that_wechatpayv3_signs_is_believed(shop: Shop) -> None:
         "Wechatpay-Signature": rsa_sign(key, f"{at}\n{nonce}\n{body}\n"),
     }
     assert await shop.hears(Notice(headers=headers, body=body.encode())) == [shop.event()]
+
+
+async def test_a_notice_without_associated_data_is_read(shop: Shop) -> None:
+    """WeChat Pay's documents have it as optional."""
+    told, nonce = json.dumps(await shop.transaction()), secrets.token_hex(6)
+    sealed = AESGCM(API_V3_KEY.encode()).encrypt(nonce.encode(), told.encode(), b"")
+    resource = {
+        "algorithm": "AEAD_AES_256_GCM",
+        "nonce": nonce,
+        "ciphertext": base64.b64encode(sealed).decode(),
+    }
+    notice = shop.weixin.signed(json.dumps({"event_type": PAID, "resource": resource}).encode())
+    assert await shop.hears(notice) == [shop.event()]

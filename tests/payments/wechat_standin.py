@@ -78,7 +78,8 @@ class Refused(Exception):
 class WeChatPay(Faulty):
     """`telling` makes any notice; `broke` leaves the merchant without a balance to refund from;
     `barred` is a code with which it is refused everything; `refund_status` is what becomes of
-    refunds; `spoil` changes the headers of answers; `changes` overrides what successes say.
+    refunds, and `echoes` what asking for one is answered all the same; `spoil` changes the headers
+    of answers; `changes` overrides what successes say.
     """
 
     code = "wechat"
@@ -93,6 +94,7 @@ class WeChatPay(Faulty):
         self.broke = False
         self.barred = ""
         self.refund_status = "SUCCESS"
+        self.echoes = ""
         self.spoil: Callable[[dict[str, str]], Mapping[str, str]] = lambda headers: headers
         self.changes: Json = {}
 
@@ -410,7 +412,8 @@ class WeChatPay(Faulty):
                 raise Refused(403, "NOT_ENOUGH")
             order.refunds.append(back)
             order.state = "REFUND"
-        return self._refund_told(order, back)
+        told = self._refund_told(order, back)
+        return told | ({"status": self.echoes} if self.echoes else {})
 
     def _refund_query(self, request: web.Request, _asked: Json) -> Json:
         for order in self.orders.values():

@@ -7,7 +7,7 @@ import pytest
 
 from domain import checkout, news
 from domain.checkout import Placed
-from domain.errors import ProviderUnavailable
+from domain.errors import ProviderRejected, ProviderUnavailable
 from domain.messages import Topic
 from domain.money import Money
 from domain.orders import PAYMENT_GRACE, OrderStatus
@@ -135,6 +135,16 @@ async def test_a_paid_order_is_not_captured_by_a_second_method(
     await shop.pays(other)
     assert await hears(shop, agreed(placed), till) is None
     assert till.captured == []
+
+
+async def test_a_capture_that_is_refused_changes_nothing(
+    shop: Shop, till: CapturingTill, placed: Placed
+) -> None:
+    """The news of it was understood: there is nothing to send again."""
+    till.refuses = ProviderRejected("till", "UNPROCESSABLE_ENTITY")
+    assert await hears(shop, agreed(placed), till) is None
+    assert till.captured == [number_of(placed)]
+    assert (await shop.order(placed)).status is OrderStatus.PENDING
 
 
 @pytest.mark.parametrize("answer", ["nothing", "still agreed"])

@@ -40,8 +40,9 @@ def asks() -> Till:
     return Till(capabilities=ASKING)
 
 
-async def places(shop: Shop, till: Till) -> Placed:
-    return await shop.places(await shop.buyer(), await shop.stocked(), provider=till)
+async def places(shop: Shop, till: Till, nth: int = 0) -> Placed:
+    variant = await shop.stocked(sku=f"GAME{nth}" if nth else "GAME")
+    return await shop.places(await shop.buyer(), variant, provider=till)
 
 
 async def compares(shop: Shop, *tills: PaymentProvider, rules: Rules = RULES) -> Report:
@@ -321,10 +322,31 @@ async def test_the_report_tells_ten_of_a_kind_and_counts_all(
     assert len(str(facts["found_are"]).splitlines()) == 10
 
 
-async def test_a_silent_provider_is_named_alone(shop: Shop, asks: Till) -> None:
-    await places(shop, asks)
+async def test_a_silent_provider_is_not_asked_for_ever(shop: Shop, asks: Till) -> None:
+    numbers = [payment_of(await places(shop, asks, n)).attempt_number for n in range(3)]
     asks.on_query = away
-    assert (await told(shop, await compares(shop, asks)))["unanswered_are"] == "till"
+    told_of = (await told(shop, await compares(shop, asks)))["unanswered_are"]
+    assert told_of == f"till {numbers[0]}\ntill {numbers[1]}\ntill"
+
+
+async def test_an_attempt_that_cannot_be_asked_about_hides_no_other(
+    shop: Shop, asks: Till
+) -> None:
+    odd, other = await places(shop, asks, 1), await places(shop, asks, 2)
+    await shop.pays(odd)
+    asks.knows[payment_of(other).attempt_number] = payment_of(other)
+
+    async def odd_one_fails(attempt: Attempt) -> None:
+        if attempt.number == payment_of(odd).attempt_number:
+            raise ProviderRejected("till", "what is that?")
+
+    asks.on_query = odd_one_fails
+    report = await compares(shop, asks)
+    assert {(one.finding, one.number) for one in report.differences} == {
+        (Finding.UNANSWERED, payment_of(odd).attempt_number),
+        (Finding.FOUND, payment_of(other).attempt_number),
+    }
+    assert await state(shop, other) == (OrderStatus.PAID, None)
 
 
 async def test_money_of_no_order_that_waits_for_the_report_is_in_it(

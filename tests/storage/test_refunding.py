@@ -1,5 +1,7 @@
 """Money that goes back the way it came, once."""
 
+from datetime import timedelta
+
 import pytest
 
 from domain import checkout, refunding
@@ -23,6 +25,7 @@ from tests.storage.aborting import AbortsOnce
 from tests.storage.recording import LATER, Chat, works
 
 AFTER = NOW + RULES.order_ttl
+SECOND = timedelta(seconds=1)
 
 
 async def refund(shop: Shop, placed: Placed, till: Till | None = None) -> list[Refund]:
@@ -178,7 +181,6 @@ async def test_an_order_is_not_refunded_while_a_part_of_it_is_still_here(shop: S
     till = failing(NO)
     with pytest.raises(ProviderRejected):
         await refund(shop, placed, till)
-    await refund(shop, placed, till)
     assert (await shop.order(placed)).status is not OrderStatus.REFUNDED
     await refund(shop, placed, till)
     assert (await shop.order(placed)).status is OrderStatus.REFUNDED
@@ -273,3 +275,30 @@ async def test_a_refund_whose_provider_was_switched_off_is_not_forgotten(shop: S
     with pytest.raises(ProviderUnavailable):
         await refunding.refund(shop.uow(), {}, number, "", actor_id=ADMIN, now=NOW)
     assert (await shop.order(placed)).status is OrderStatus.REFUNDING
+
+
+async def test_two_presses_at_once_ask_the_provider_once(shop: Shop) -> None:
+    """Not every provider knows a refund by its number."""
+    placed = await shop.sold(await shop.stocked())
+    again: list[Refund] = []
+
+    async def pressed_again(_: Refund) -> None:
+        again.extend(await refund(shop, placed, till))
+        assert await refunding.carry_on(shop.uow(), {"till": till}, now=NOW) == 0
+
+    till = Till(on_refund=pressed_again)
+    (done,) = await refund(shop, placed, till)
+    assert done.status is RefundStatus.DONE
+    assert [item.status for item in again] == [RefundStatus.REQUESTED]
+    assert len(till.refunded) == 1
+
+
+async def test_who_is_cut_off_while_asking_is_followed_by_the_worker(shop: Shop) -> None:
+    placed = await shop.sold(await shop.stocked())
+    till = failing(RuntimeError("killed"))
+    with pytest.raises(RuntimeError):
+        await refund(shop, placed, till)
+    at = NOW + refunding.LEASE
+    assert await refunding.carry_on(shop.uow(), {"till": till}, now=at - SECOND) == 0
+    assert await refunding.carry_on(shop.uow(), {"till": till}, now=at) == 1
+    assert (await shop.order(placed)).status is OrderStatus.REFUNDED

@@ -367,3 +367,32 @@ async def test_a_dispute_during_a_top_ups_refund_that_fails(shop: Shop) -> None:
     shop.till.on_refund = refuse
     await refunding.carry_on(shop.uow(), {"till": shop.till}, now=LATER)
     assert await standing(shop) == {}
+
+
+async def test_no_more_goes_back_than_has_come(shop: Shop) -> None:
+    """A provider tells the price, where less was paid: the buyer owes nothing for it."""
+    placed = await shop.places(await shop.buyer(), await shop.stocked())
+    await shop.pays(placed, amount=usd(200))
+    assert await booked(shop, gone(placed, PRICE.amount)) == usd(200)
+    assert await standing(shop) == {}
+    assert await booked(shop, gone(placed, PRICE.amount)) is None
+
+
+async def test_no_more_goes_back_one_by_one_than_has_come(shop: Shop) -> None:
+    placed = await shop.sold(await shop.stocked())
+    assert await booked(shop, gone(placed, PRICE.amount * 2, refund_id="R1")) == PRICE
+    assert await standing(shop) == {}
+
+
+@pytest.mark.parametrize("cents", [PRICE.amount, 100])
+async def test_what_had_gone_back_when_a_payment_was_found_buys_nothing(
+    shop: Shop, cents: int
+) -> None:
+    placed = await shop.places(await shop.buyer(), await shop.stocked())
+    await shop.pays(placed, returned=usd(cents))
+    held = PRICE.amount - cents
+    assert await standing(shop) == ({HELD: held, TILL: -held} if held else {})
+    order = await shop.order(placed)
+    assert order.status is OrderStatus.PENDING
+    assert order.exception is (OrderException.UNDER if held else None)
+    assert await booked(shop, gone(placed, cents)) is None

@@ -30,9 +30,12 @@ class CapturingTill(Till):
     code: str = "till"
     captures: dict[str, News] = field(default_factory=dict)
     captured: list[str] = field(default_factory=list)
+    refuses: Exception | None = None
 
     async def capture(self, attempt: Attempt) -> News | None:
         self.captured.append(attempt.number)
+        if self.refuses is not None:
+            raise self.refuses
         return self.captures.get(attempt.number)
 
 

@@ -36,6 +36,7 @@ def upgrade() -> None:
     op.add_column("refunds", sa.Column("claim", sa.String(500)))
     op.add_column("refunds", sa.Column("taken", JSON))
     op.add_column("refunds", sa.Column("due_at", TIME))
+    op.add_column("refunds", sa.Column("leased_until", TIME))
     op.execute("UPDATE refunds SET due_at = created_at WHERE status = 'requested'")
     _index("refunds", "due", "due_at")
     op.create_table(
