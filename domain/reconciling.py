@@ -155,6 +155,10 @@ class _Comparison:
             await self._by_list(self.provider, known)
         elif Capability.QUERY in self.provider.capabilities:
             await self._by_questions(known)
+        self.report.differences += [
+            Difference(Finding.UNANSWERED, self.provider.code, number)
+            for number in self.unanswered
+        ]
 
     async def _known(self) -> list[Payment]:
         async with self.uow as uow:
@@ -217,9 +221,6 @@ class _Comparison:
             self.unanswered.append(attempt.number)
             if len(self.unanswered) >= PATIENCE:
                 raise
-            self.report.differences.append(
-                Difference(Finding.UNANSWERED, self.provider.code, attempt.number)
-            )
             return None
         return answer
 

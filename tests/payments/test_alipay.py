@@ -292,6 +292,15 @@ async def test_another_refund_of_the_same_number_is_not_decided(shop: Shop) -> N
     assert shop.standin.given_back(NUMBER) == Money(400, "CNY")
 
 
+async def test_a_question_that_is_refused_leaves_a_refund_open(shop: Shop) -> None:
+    """By a clock that goes wrong, say: the refund may have been made before."""
+    paid = await shop.paid()
+    await shop.alipay.refund(refund(paid, "4.00"))
+    skewed = shop.other(clock=lambda: NOW.timestamp() + 3600)
+    with pytest.raises(ProviderUnavailable, match="timestamp"):
+        await skewed.refund(refund(paid, "4.00"))
+
+
 async def test_another_trades_refund_is_rejected(shop: Shop) -> None:
     paid = await shop.paid()
     with pytest.raises(ProviderRejected, match=r"ACQ\.TRADE_NOT_EXIST"):

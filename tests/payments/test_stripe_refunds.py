@@ -79,6 +79,14 @@ async def test_a_refund_that_came_to_nothing_is_rejected(
         await shop.stripe.refund(shop.refund())
 
 
+async def test_a_question_that_is_refused_leaves_a_refund_open(shop: Shop) -> None:
+    """By an API key that was replaced, say: the refund may have been made before."""
+    await shop.paid()
+    await shop.stripe.refund(shop.refund())
+    with pytest.raises(ProviderUnavailable):
+        await shop.other(secret_key="sk_live_ReplacedMeanwhile").refund(shop.refund())
+
+
 async def test_an_unknown_state_of_a_refund_is_not_decided(shop: Shop) -> None:
     await shop.paid()
     shop.standin.refund_status = "new_in_2027"

@@ -302,3 +302,20 @@ async def test_who_is_cut_off_while_asking_is_followed_by_the_worker(shop: Shop)
     assert await refunding.carry_on(shop.uow(), {"till": till}, now=at - SECOND) == 0
     assert await refunding.carry_on(shop.uow(), {"till": till}, now=at) == 1
     assert (await shop.order(placed)).status is OrderStatus.REFUNDED
+
+
+async def test_an_answer_that_comes_after_its_lease_has_been_followed_changes_nothing(
+    shop: Shop,
+) -> None:
+    placed = await shop.sold(await shop.stocked())
+    at = NOW + refunding.LEASE
+
+    async def slow(_: Refund) -> None:
+        if len(till.refunded) == 1:
+            assert await refunding.carry_on(shop.uow(), {"till": till}, now=at) == 1
+
+    till = Till(on_refund=slow)
+    (done,) = await refund(shop, placed, till)
+    assert (done.status, done.try_count) == (RefundStatus.DONE, 2)
+    assert len(await shop.rows(tables.refunds)) == 1
+    assert (await balances(shop)) == {}
