@@ -20,7 +20,7 @@ from bot.sandbox.pay_page import TestProvider
 from bot.sandbox.people import Person
 from bot.sandbox.server import routes
 from bot.sandbox.telegram import LocalTelegram
-from bot.serve import running, stop_signal
+from bot.serve import running, stop_asked
 from bot.settings import Settings, load
 from domain.catalog import sku as checked_sku
 from domain.importing import TypedKeys, import_keys
@@ -69,8 +69,9 @@ async def run_demo(wanted: Settings) -> None:
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="keystall-demo-"))
         app = await stack.enter_async_context(demo_shop(Path(folder), wanted.host, wanted.port))
+        stop = stop_asked()
         typer.echo(f"keystall is open: {app.settings.public_url}/")
-        await stop_signal()
+        await stop.wait()
 
 
 @asynccontextmanager

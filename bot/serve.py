@@ -27,9 +27,10 @@ async def serve(settings: Settings, *, with_web: bool, with_worker: bool) -> Non
     """Until SIGTERM or SIGINT; then what is in hand is finished, within 20 s."""
     async with opened(settings) as app:
         await check_token(app)
+        stop = stop_asked()
         async with running(app, with_web=with_web, with_worker=with_worker):
             log.info("ready", web=with_web and f"http://{settings.host}:{settings.port}/")
-            await stop_signal()
+            await stop.wait()
             log.info("stopping")
 
 
@@ -100,12 +101,13 @@ async def check_token(app: App) -> None:
         log.warning("Telegram does not answer yet", why=type(error).__name__)
 
 
-async def stop_signal() -> None:
-    stopped = asyncio.Event()
+def stop_asked() -> asyncio.Event:
+    """Set by SIGTERM or SIGINT, from now on."""
+    asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    await stopped.wait()
+        loop.add_signal_handler(number, asked.set)
+    return asked
 
 
 async def _greet_telegram(app: App) -> None:

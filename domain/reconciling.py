@@ -134,7 +134,7 @@ def described(one: Difference) -> str:
     return f"{named}: {', '.join(sums)}" if sums else named
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Comparison:
     """One provider's turn."""
 
@@ -144,6 +144,7 @@ class _Comparison:
     rules: Rules
     report: Report
     unanswered: list[str] = field(default_factory=list)  # the attempts that were asked about
+    has_answered: bool = False
 
     async def run(self) -> None:
         known = {p.external_id: p for p in await self._known()}
@@ -155,9 +156,9 @@ class _Comparison:
             await self._by_list(self.provider, known)
         elif Capability.QUERY in self.provider.capabilities:
             await self._by_questions(known)
+        unanswered = self.unanswered if self.has_answered else self.unanswered and [""]
         self.report.differences += [
-            Difference(Finding.UNANSWERED, self.provider.code, number)
-            for number in self.unanswered
+            Difference(Finding.UNANSWERED, self.provider.code, number) for number in unanswered
         ]
 
     async def _known(self) -> list[Payment]:
@@ -222,6 +223,7 @@ class _Comparison:
             if len(self.unanswered) >= PATIENCE:
                 raise
             return None
+        self.has_answered = True
         return answer
 
     async def _compare(

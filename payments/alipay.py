@@ -36,7 +36,7 @@ from payments.provider import (
     WrongMerchant,
     fields,
 )
-from payments.reading import ID, LINK, NUMBER, money, text
+from payments.reading import ID, LINK, NUMBER, money, one_line, text
 
 # Method, product code, and the longest time to pay; a QR lasts no longer, whatever is asked for.
 _PRODUCTS: Final = {
@@ -47,6 +47,7 @@ _PRODUCTS: Final = {
 _SHORTEST: Final = timedelta(seconds=90)  # a minute, and the request is a while under way
 # Alipay takes 256 characters; with as many Chinese ones no button would take the link.
 _SUBJECT_CHARS: Final = 64
+_FORBIDDEN: Final = str.maketrans("/=&", "   ")
 _MOST_FEN: Final = 10**10
 _NO_TRADE: Final = "ACQ.TRADE_NOT_EXIST"
 _WRONG_SETTINGS: Final = {
@@ -248,5 +249,4 @@ class Alipay:
 
 def _subject(title: str) -> str:
     """On one line, without what Alipay forbids in it."""
-    allowed = (c if c.isprintable() and c not in "/=&" else " " for c in title)
-    return " ".join("".join(allowed).split())[:_SUBJECT_CHARS]
+    return one_line(title.translate(_FORBIDDEN), _SUBJECT_CHARS)

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key, l
 
 from domain.errors import ProviderRejected, ProviderUnavailable
 from payments.asking import Service
+from payments.reading import word
 
 NOT_ALIPAYS: Final = "the public key is not the one with which Alipay signs for the app"
 _CHINA: Final = timezone(timedelta(hours=8))  # Alipay's clock; no summer time
@@ -24,7 +25,6 @@ _AT_THE_GATE: Final = ("20001", "40001", "40002", "40003", "40006")
 _REFUSED: Final = (*_AT_THE_GATE, "40004")  # … and by the business behind it
 # "System error: ask again"; and a refund's number used before, of whose outcome nothing is told.
 _UNDECIDED: Final = re.compile(r".*SYSTEM_ERROR|ACQ\.DISCORDANT_REPEAT_REQUEST")
-_WORD: Final = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 
 
 class Gateway:
@@ -109,7 +109,7 @@ class Gateway:
         why = str(told.get("sub_code"))
         if told.get("code") not in _REFUSED or _UNDECIDED.fullmatch(why):
             return ProviderUnavailable(self._provider, "not decided")
-        return ProviderRejected(self._provider, why if _WORD.fullmatch(why) else "refused")
+        return ProviderRejected(self._provider, word(why))
 
 
 def joined(told: Mapping[str, str]) -> bytes:

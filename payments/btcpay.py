@@ -31,24 +31,19 @@ from domain.payments import (
 from payments.asking import ANSWER_SECONDS, Reply, Service
 from payments.btcpay_invoice import FINAL, LIVE, PROVIDER, invoice_for, is_ours, news_of, number_of
 from payments.provider import (
+    REPLIES,
     Answer,
     HttpReply,
     InvalidSignature,
     RawCallback,
     WrongMerchant,
 )
-from payments.reading import LINK, items, json_object, readable, text
+from payments.reading import LINK, items, json_object, readable, text, word
 
 _JSON: Final = "application/json"
 _INVOICE: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
-_WORD: Final = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _TEST: Final = "__test__"  # BTCPay Server: the invoice of a delivery sent by "test webhook"
 _PAGE: Final = 100
-_REPLIES: Final = {
-    Answer.ACCEPTED: HttpReply(200, "ok"),
-    Answer.RETRY: HttpReply(503, "later"),
-    Answer.REJECTED: HttpReply(401, "refused"),  # BTCPay Server sends nothing again after a 4xx
-}
 
 
 class BTCPay:
@@ -200,7 +195,7 @@ class BTCPay:
         return await self._news(invoice) if is_ours(invoice) else []
 
     def reply(self, answer: Answer) -> HttpReply:
-        return _REPLIES[answer]
+        return REPLIES[answer]
 
     async def _news(self, invoice: Mapping[str, object]) -> list[News]:
         self._ours(invoice, number_of(invoice))
@@ -274,9 +269,7 @@ class BTCPay:
         if reply.ok:
             return reply.json()
         with suppress(ProviderUnavailable):
-            code = reply.json().get("code")
-            if isinstance(code, str) and _WORD.fullmatch(code):
-                raise ProviderRejected(self.code, code)
+            raise ProviderRejected(self.code, word(reply.json().get("code")))
         raise ProviderRejected(self.code, "refused")
 
 

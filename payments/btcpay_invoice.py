@@ -10,7 +10,7 @@ from typing import Final
 from domain.money import CURRENCIES, MAX_MINOR, Money, minor_digits
 from domain.payments import Confirming, Ended, NewAttempt, News, PaymentEvent
 from payments.provider import MalformedCallback
-from payments.reading import NUMBER, items, money, text, whole
+from payments.reading import NUMBER, items, money, one_line, text, whole
 
 _DECIMAL: Final = re.compile(r"-?\d{1,20}(\.\d{1,30})?", re.ASCII)
 _TITLE_CHARS: Final = 256  # no limit is documented
@@ -32,12 +32,10 @@ class _Share:
 def invoice_for(new: NewAttempt, *, now: float, return_url: str) -> dict[str, object]:
     """What to ask for one. The store decides on confirmations, tolerance and methods."""
     left = new.expires_at.timestamp() - now
-    printable = "".join(c if c.isprintable() else " " for c in new.title)
-    title = " ".join(printable.split())[:_TITLE_CHARS]
     return {
         "amount": f"{new.attempt.amount.decimal:f}",  # a missing one would be paid by any payment
         "currency": new.attempt.amount.currency,
-        "metadata": {"orderId": new.attempt.number, "itemDesc": title},
+        "metadata": {"orderId": new.attempt.number, "itemDesc": one_line(new.title, _TITLE_CHARS)},
         "checkout": {
             "expirationMinutes": max(1, math.ceil(left / 60)),
             "redirectURL": return_url,

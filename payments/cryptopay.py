@@ -30,8 +30,27 @@ from domain.payments import (
     RefundResult,
 )
 from payments.asking import ANSWER_SECONDS, Service
-from payments.provider import Answer, HttpReply, InvalidSignature, MalformedCallback, RawCallback
-from payments.reading import LINK, NUMBER, items, json_object, money, nested, readable, text, whole
+from payments.provider import (
+    REPLIES,
+    Answer,
+    HttpReply,
+    InvalidSignature,
+    MalformedCallback,
+    RawCallback,
+)
+from payments.reading import (
+    LINK,
+    NUMBER,
+    items,
+    json_object,
+    money,
+    nested,
+    one_line,
+    readable,
+    text,
+    whole,
+    word,
+)
 
 _JSON: Final = "application/json"
 _TOKEN: Final = re.compile(r"([0-9]{1,20}):[\x21-\x7e]+")
@@ -40,14 +59,8 @@ _LONGEST: Final = 2_678_400  # seconds; Crypto Pay API: createInvoice, expires_i
 _PAGE: Final = 1000  # Crypto Pay API: getInvoices, the most that `count` may be
 _ASSET: Final = re.compile(r"[A-Z0-9]{2,10}")
 _DECIMAL: Final = re.compile(r"\d{1,20}(\.\d{1,20})?", re.ASCII)
-_ERROR: Final = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 # Decimals of what a part of a payment is rounded down to; every other asset has 8 or more.
 _DECIMALS: Final = {"TRX": 6, "USDC": 6, "USDT": 6}
-_REPLIES: Final = {
-    Answer.ACCEPTED: HttpReply(200, "ok"),
-    Answer.RETRY: HttpReply(503, "later"),
-    Answer.REJECTED: HttpReply(401, "refused"),
-}
 
 
 class CryptoPay:
@@ -105,7 +118,7 @@ class CryptoPay:
             "currency_type": "fiat",
             "fiat": new.attempt.amount.currency,
             "amount": f"{new.attempt.amount.decimal:f}",
-            "description": _trimmed(new.title) or number,
+            "description": one_line(new.title, _TITLE_SYMBOLS) or number,
             "payload": number,
             "expires_in": int(min(max(left, 1), _LONGEST)),
             "allow_comments": False,
@@ -188,7 +201,7 @@ class CryptoPay:
         return [self._event(invoice)] if paid else []
 
     def reply(self, answer: Answer) -> HttpReply:
-        return _REPLIES[answer]
+        return REPLIES[answer]
 
     def _event(self, invoice: Mapping[str, object]) -> PaymentEvent:
         """A paid invoice, which is always paid whole. Raises `MalformedCallback`."""
@@ -258,9 +271,7 @@ class CryptoPay:
             error = nested(told, "error")
             if not 400 <= whole(error, "code") < 500:
                 raise MalformedCallback("an error of its own")
-        name = error.get("name")
-        known = isinstance(name, str) and _ERROR.fullmatch(name) is not None
-        raise ProviderRejected(self.code, str(name) if known else "refused")
+        raise ProviderRejected(self.code, word(error.get("name")))
 
 
 def signature(token: str, body: bytes) -> str:
@@ -286,8 +297,3 @@ def _part(paid: Decimal, asset: str, refund: Refund) -> Decimal:
         return paid
     part = paid * refund.amount.amount / refund.paid.amount
     return part.quantize(Decimal(1).scaleb(-_DECIMALS.get(asset, 8)), ROUND_DOWN)
-
-
-def _trimmed(title: str) -> str:
-    printable = "".join(c if c.isprintable() else " " for c in title)
-    return " ".join(printable.split())[:_TITLE_SYMBOLS]

@@ -29,13 +29,24 @@ from domain.payments import (
 )
 from payments.asking import Reply, Service
 from payments.provider import (
+    REPLIES,
     Answer,
     HttpReply,
     InvalidSignature,
     MalformedCallback,
     RawCallback,
 )
-from payments.reading import LINK, NUMBER, Number, json_object, minor_money, money, text
+from payments.reading import (
+    LINK,
+    NUMBER,
+    Number,
+    json_object,
+    minor_money,
+    money,
+    one_line,
+    text,
+    word,
+)
 
 SIGNATURE_HEADER: Final = "x-nowpayments-sig"
 SANDBOX: Final = "api-sandbox.nowpayments.io"
@@ -43,15 +54,9 @@ _STAGES: Final = {"confirming": 1, "confirmed": 2, "sending": 3}
 _FINISHED, _PARTIAL, _REFUNDED = "finished", "partially_paid", "refunded"
 _DESCRIPTION_CHARACTERS: Final = 150
 _ID: Final = re.compile(r"[0-9]{1,20}")
-_CODE: Final = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _CURRENCY: Final = re.compile(r"[A-Za-z]{3}")
 # JavaScript writes the smallest amounts of a coin with an exponent.
 _DECIMAL: Final = re.compile(r"[0-9]{1,24}(\.[0-9]{1,24})?([eE][+-]?[0-9]{1,2})?")
-_REPLIES: Final = {
-    Answer.ACCEPTED: HttpReply(200, "ok"),
-    Answer.RETRY: HttpReply(503, "later"),
-    Answer.REJECTED: HttpReply(401, "refused"),
-}
 
 
 class NowPayments:
@@ -106,7 +111,7 @@ class NowPayments:
             "price_amount": Number(f"{amount.decimal:f}"),
             "price_currency": amount.currency.lower(),
             "order_id": new.attempt.number,
-            "order_description": _trimmed(new.title),
+            "order_description": one_line(new.title, _DESCRIPTION_CHARACTERS),
             "ipn_callback_url": f"{self._callbacks}/notify",
             "success_url": f"{self._callbacks}/return",
             "cancel_url": f"{self._callbacks}/return",
@@ -114,7 +119,7 @@ class NowPayments:
         reply = await self._ask("POST", "/v1/invoice", canonical(asked).encode())
         told = self._told(reply)
         if not reply.ok:
-            raise ProviderRejected(self.code, _reason(told))
+            raise ProviderRejected(self.code, word(told.get("code")))
         try:
             priced = money(told.get("price_amount"), told.get("price_currency"))
             if (told.get("order_id"), priced) != (new.attempt.number, amount):
@@ -165,7 +170,7 @@ class NowPayments:
         return [PaymentEvent(self.code, account, self.live, payment, number, received)]
 
     def reply(self, answer: Answer) -> HttpReply:
-        return _REPLIES[answer]
+        return REPLIES[answer]
 
     def _received(self, told: Mapping[str, object]) -> tuple[str, Money | None]:
         """For which account, and how much, rounded down; None for less than the least unit.
@@ -242,13 +247,3 @@ def _bytes(signed: str) -> bytes:
 
 def _fraction(told: Mapping[str, object], name: str) -> Fraction:
     return Fraction(text(told, name, _DECIMAL))
-
-
-def _reason(told: Mapping[str, object]) -> str:
-    code = told.get("code")
-    return code if isinstance(code, str) and _CODE.fullmatch(code) else "refused"
-
-
-def _trimmed(title: str) -> str:
-    printable = "".join(c if c.isprintable() else " " for c in title)
-    return " ".join(printable.split())[:_DESCRIPTION_CHARACTERS]

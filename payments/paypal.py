@@ -27,8 +27,8 @@ from payments.asking import Reply
 from payments.paypal_api import CODE, Api, issue
 from payments.paypal_reading import Reader, approval_link, order_number
 from payments.paypal_signature import PAYPAL, ByApi, ByCertificate, Signatures, Trust
-from payments.provider import Answer, HttpReply, MalformedCallback, RawCallback
-from payments.reading import json_object, readable, text
+from payments.provider import REPLIES, Answer, HttpReply, MalformedCallback, RawCallback
+from payments.reading import json_object, one_line, readable, text
 
 _ORDERS: Final = "/v2/checkout/orders"
 _TITLE: Final = 127  # characters of a purchase unit's description
@@ -40,11 +40,6 @@ _WHOLE: Final = frozenset({"HUF", "JPY", "TWD"})
 _BUYERS_TURN: Final = frozenset(
     {"INSTRUMENT_DECLINED", "PAYER_ACTION_REQUIRED", "ORDER_NOT_APPROVED"}
 )
-_REPLIES: Final = {
-    Answer.ACCEPTED: HttpReply(200, "ok"),
-    Answer.RETRY: HttpReply(503, "later"),
-    Answer.REJECTED: HttpReply(401, "refused"),
-}
 
 
 class PayPal:
@@ -114,7 +109,7 @@ class PayPal:
         unit = {
             "custom_id": number,
             "invoice_id": number,
-            "description": _trimmed(new.title),
+            "description": one_line(new.title, _TITLE),
             "amount": _amount(new.attempt.amount),
         }
         experience = {
@@ -219,7 +214,7 @@ class PayPal:
         return self._reader.notice(json_object(callback.body, literal=True))
 
     def reply(self, answer: Answer) -> HttpReply:
-        return _REPLIES[answer]
+        return REPLIES[answer]
 
     def _told(self, reply: Reply, attempt: Attempt) -> News | None:
         """What an order says of the attempt. Raises `ProviderUnavailable` for another's."""
@@ -254,7 +249,3 @@ def _amount(amount: Money) -> dict[str, str]:
     whole = amount.currency in _WHOLE and amount.decimal % 1 == 0
     value = f"{amount.decimal:.0f}" if whole else f"{amount.decimal:f}"
     return {"currency_code": amount.currency, "value": value}
-
-
-def _trimmed(title: str) -> str:
-    return "".join(filter(str.isprintable, " ".join(title.split())))[:_TITLE]

@@ -11,12 +11,11 @@ import aiohttp
 
 from domain.errors import ProviderUnavailable
 from payments.asking import Reply, Service
-from payments.reading import readable, text, whole
+from payments.reading import readable, text, whole, word
 
 CODE: Final = "paypal"
 _EARLY: Final = 60  # seconds before its end that a token is no longer used
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,4096}")
-_WORD: Final = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 # A token refused though it is new; and PREVIOUS_REQUEST_IN_PROGRESS, one under the same number.
 _UNDECIDED: Final = frozenset({401, 409})
 
@@ -113,4 +112,4 @@ def issue(refused: Reply) -> str:
     details = told.get("details")
     first = details[0] if isinstance(details, list) and details else None
     found = first.get("issue") if isinstance(first, dict) else told.get("name")
-    return found if isinstance(found, str) and _WORD.fullmatch(found) else "refused"
+    return word(found)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 from urllib.parse import parse_qsl
 
 from domain.errors import DomainError
@@ -56,6 +56,14 @@ class HttpReply:
     status: int
     body: str
     content_type: str = "text/plain"
+
+
+# For those who look at the status alone. Some send nothing again after a 4xx.
+REPLIES: Final = {
+    Answer.ACCEPTED: HttpReply(200, "ok"),
+    Answer.RETRY: HttpReply(503, "later"),
+    Answer.REJECTED: HttpReply(401, "refused"),
+}
 
 
 @runtime_checkable

@@ -15,11 +15,24 @@ NUMBER: Final = re.compile(r"[0-9A-Za-z]{6,32}")  # an attempt's, as the shop ma
 ID: Final = re.compile(r"[\x21-\x7e]{1,255}")  # a provider's own id of something
 LINK: Final = re.compile(r"https?://[\x21-\x7e]{1,2000}")  # a button takes no other scheme
 
+_WORD: Final = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+
 
 class Number(str):
     """A JSON number as it was written: signatures are over its digits."""
 
     __slots__ = ()
+
+
+def one_line(title: str, most: int) -> str:
+    """A title as an API takes it: `most` printable characters, on one line."""
+    printable = "".join(c if c.isprintable() else " " for c in title)
+    return " ".join(printable.split())[:most].strip()
+
+
+def word(*values: object) -> str:
+    """The first that is a short word, as codes of refusals are; a message may tell of persons."""
+    return next((v for v in values if isinstance(v, str) and _WORD.fullmatch(v)), "refused")
 
 
 def json_object(body: bytes, *, literal: bool = False) -> dict[str, object]:

@@ -27,29 +27,24 @@ from domain.payments import (
 from payments import stripe_amounts
 from payments.asking import Service
 from payments.provider import (
+    REPLIES,
     Answer,
     HttpReply,
     RawCallback,
     WrongMerchant,
 )
-from payments.reading import LINK, flag, items, json_object, readable, text
+from payments.reading import LINK, flag, items, json_object, one_line, readable, text, word
 from payments.stripe_events import KINDS, Reader, authenticate
 
 _VERSION: Final = "2025-03-31.basil"  # of the API: what its answers look like
 _SESSIONS: Final = "/v1/checkout/sessions"
 _SESSION: Final = re.compile(r"cs_[0-9A-Za-z_]{1,250}")
 _KEY: Final = re.compile(r"(?:sk|rk)_(live|test)_[!-~]+")
-_WORD: Final = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _TITLE: Final = 250  # characters of a product's name
 # Stripe allows 30 minutes to 24 hours from its own now. The end is counted from the attempt's
 # start, so that a repeated creation says the same: Stripe refuses one that says otherwise.
 _SHORTEST, _LONGEST = timedelta(hours=1), timedelta(hours=24)
 _SKEW: Final = 300  # seconds by which two clocks may differ
-_REPLIES: Final = {
-    Answer.ACCEPTED: HttpReply(200, ""),
-    Answer.RETRY: HttpReply(503, "later"),
-    Answer.REJECTED: HttpReply(401, "refused"),
-}
 
 
 class Stripe:
@@ -101,7 +96,7 @@ class Stripe:
             "line_items[0][quantity]": "1",
             "line_items[0][price_data][currency]": new.attempt.amount.currency.lower(),
             "line_items[0][price_data][unit_amount]": self._units(new.attempt.amount),
-            "line_items[0][price_data][product_data][name]": _trimmed(new.title) or number,
+            "line_items[0][price_data][product_data][name]": one_line(new.title, _TITLE) or number,
             "adaptive_pricing[enabled]": "false",  # else the buyer may pay in another currency
             "metadata[attempt]": number,
             "payment_intent_data[metadata][attempt]": number,
@@ -179,7 +174,7 @@ class Stripe:
         return [] if event is None else [event]
 
     def reply(self, answer: Answer) -> HttpReply:
-        return _REPLIES[answer]
+        return REPLIES[answer]
 
     def _units(self, amount: Money) -> str:
         units = stripe_amounts.units(amount)
@@ -228,7 +223,7 @@ class Stripe:
     def _result(self, refund: Mapping[str, object]) -> RefundResult:
         status = refund.get("status")
         if status in ("failed", "canceled"):
-            raise ProviderRejected(self.code, _word(refund.get("failure_reason"), status))
+            raise ProviderRejected(self.code, word(refund.get("failure_reason"), status))
         if status not in ("succeeded", "pending", "requires_action"):
             raise ProviderUnavailable(self.code, "nonsense")
         return RefundResult(done=status == "succeeded")
@@ -267,19 +262,9 @@ class Stripe:
         # The number is being worked on, or was used before with other words.
         if reply.status == 409 or wrong.get("type") == "idempotency_error":
             raise ProviderUnavailable(self.code, "the number is in use")
-        raise ProviderRejected(self.code, _word(wrong.get("code"), wrong.get("type")))
+        raise ProviderRejected(self.code, word(wrong.get("code"), wrong.get("type")))
 
 
 def _end(new: NewAttempt) -> datetime:
     started = new.attempt.created_at
     return min(max(new.expires_at, started + _SHORTEST), started + _LONGEST)
-
-
-def _trimmed(title: str) -> str:
-    """On one line, without control characters."""
-    return "".join(c for c in " ".join(title.split()) if c.isprintable())[:_TITLE]
-
-
-def _word(*values: object) -> str:
-    """The first that is a short word of Stripe's."""
-    return next((v for v in values if isinstance(v, str) and _WORD.fullmatch(v)), "refused")

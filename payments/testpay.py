@@ -25,6 +25,7 @@ from domain.payments import (
     RefundResult,
 )
 from payments.provider import (
+    REPLIES,
     Answer,
     HttpReply,
     InvalidSignature,
@@ -39,11 +40,6 @@ FAILED: Final = "payment.failed"
 TOLERANCE: Final = 300  # seconds, both ways
 _SIGNATURE: Final = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 _ID: Final = re.compile(r"[0-9A-Za-z]{6,64}")
-_REPLIES: Final = {
-    Answer.ACCEPTED: HttpReply(200, "ok"),
-    Answer.RETRY: HttpReply(503, "later"),
-    Answer.REJECTED: HttpReply(401, "refused"),
-}
 
 
 class TestPay:
@@ -104,7 +100,7 @@ class TestPay:
         return [event] if told.get("event") == PAID else []
 
     def reply(self, answer: Answer) -> HttpReply:
-        return _REPLIES[answer]
+        return REPLIES[answer]
 
     def _authenticate(self, callback: RawCallback) -> None:
         parts = _SIGNATURE.fullmatch(callback.headers.get(SIGNATURE_HEADER, ""))

@@ -35,13 +35,13 @@ from payments.provider import (
     RawCallback,
     WrongMerchant,
 )
-from payments.reading import LINK, NUMBER, Number, json_object, money, nested, text
+from payments.reading import LINK, NUMBER, Number, json_object, money, nested, one_line, text
 from payments.usdt_wire import DIALECTS, NETWORKS, Algorithm, Name, as_json, moment, signature
 
 _CANCEL: Final = "/api/v1/order/cancel-transaction"
 _NOBODYS: Final = "000000000000"
 _PAID: Final = "2"
-_NAME_CHARACTERS: Final = 64
+_NAME_CHARACTERS: Final = 64  # that BEpusdt keeps
 _LEAST, _MOST = Decimal("0.01"), Decimal(10**6)
 _SECONDS: Final = (180, 3600)  # BEpusdt takes no other timeout
 _TRADE: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")  # it goes into a path
@@ -182,6 +182,7 @@ class Usdt:
 
     def _order(self, new: NewAttempt) -> dict[str, str]:
         number, amount = new.attempt.number, new.attempt.amount
+        name = one_line(new.title, _NAME_CHARACTERS)
         network, trade_type = NETWORKS[self._network]
         asked = {
             "order_id": number,
@@ -192,10 +193,13 @@ class Usdt:
         }
         if self._name == "gmpay":
             asked |= self._pid | {"currency": amount.currency.lower(), "token": "usdt"}
-            asked |= {"network": network, "name": _trimmed(new.title)}
+            asked |= {"network": network, "name": name}
         elif self._name == "bepusdt":
             asked |= {"fiat": amount.currency, "trade_type": trade_type}
-            asked |= {"timeout": self._timeout(new.expires_at), "name": _trimmed(new.title)}
+            asked |= {
+                "timeout": self._timeout(new.expires_at),
+                "name": name,
+            }
         return {name: value for name, value in asked.items() if value}
 
     def _timeout(self, end: datetime) -> Number:
@@ -282,9 +286,3 @@ class Usdt:
 
 def _trade(attempt: Attempt) -> str | None:
     return attempt.checkout.external_id if attempt.checkout else None
-
-
-def _trimmed(title: str) -> str:
-    """On one line, and no longer than BEpusdt keeps."""
-    printable = "".join(c if c.isprintable() else " " for c in title)
-    return " ".join(printable.split())[:_NAME_CHARACTERS]

@@ -34,7 +34,7 @@ from payments.provider import (
     StaleCallback,
     WrongMerchant,
 )
-from payments.reading import NUMBER, json_object, minor_money, nested, text
+from payments.reading import NUMBER, json_object, minor_money, nested, one_line, text, word
 from payments.wechat_signing import SIGNATURE, UNKNOWN_KEY, Signing
 
 _CURRENCY: Final = "CNY"
@@ -48,7 +48,6 @@ _MOST: Final = timedelta(hours=2)  # that its code lives
 _TITLE_LENGTH: Final = 127  # characters
 _ORDER_LENGTH: Final = 12  # of the number that its attempts' and refunds' begin with
 _QR: Final = re.compile(r"weixin://[\x21-\x7e]{1,503}")
-_CODE: Final = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _REPLIES: Final = {
     Answer.ACCEPTED: HttpReply(204, "", "application/json"),
     Answer.RETRY: HttpReply(500, '{"code":"FAIL","message":"later"}', "application/json"),
@@ -109,7 +108,7 @@ class WeChat:
         asked = {
             "appid": self._app_id,
             "mchid": self.account,
-            "description": _title(new.title) or new.attempt.number,
+            "description": one_line(new.title, _TITLE_LENGTH) or new.attempt.number,
             "out_trade_no": new.attempt.number,
             "time_expire": ends.astimezone(_CHINA).isoformat(timespec="seconds"),
             "notify_url": self._notify_url,
@@ -270,12 +269,6 @@ class WeChat:
         return reply
 
 
-def _title(title: str) -> str:
-    """On one line, of printable characters, as long as WeChat Pay takes."""
-    line = "".join(c for c in " ".join(title.split()) if c.isprintable())
-    return line[:_TITLE_LENGTH].strip()
-
-
 def _amounts(*, total: Money, **parts: Money) -> dict[str, object]:
     """In fen, and their currency."""
     fen = {name: part.amount for name, part in parts.items()}
@@ -283,8 +276,7 @@ def _amounts(*, total: Money, **parts: Money) -> dict[str, object]:
 
 
 def _refusal(reply: Reply) -> str | None:
-    """Its code, a word of WeChat Pay's; never the message, which may tell of persons."""
+    """Its code, if it is one."""
     if reply.ok:
         return None
-    code = reply.json().get("code")
-    return code if isinstance(code, str) and _CODE.fullmatch(code) else "refused"
+    return word(reply.json().get("code"))

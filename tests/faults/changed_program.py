@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot import logs
 from bot.app import App, opened
 from bot.opening import now
-from bot.serve import running, stop_signal
+from bot.serve import running, stop_asked
 from bot.settings import load
 from bot.worker import Worker
 from domain import delivery
@@ -170,7 +170,7 @@ CHANGES: Final[dict[str, Callable[[App], App]]] = {
 
 async def serve(change: Callable[[App], App]) -> None:
     async with opened(load()) as app, running(change(app), with_web=True, with_worker=True):
-        await stop_signal()
+        await stop_asked().wait()
 
 
 if __name__ == "__main__":

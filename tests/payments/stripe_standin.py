@@ -23,7 +23,7 @@ class StripeStandIn(Faulty):
     code = "stripe"
     currency = "USD"
     refused: tuple[int, ...] = (401,)
-    accepted = (200, "")
+    accepted = (200, "ok")
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
