@@ -42,7 +42,10 @@ test: $(tools) ## lint, types, import contracts and every test there is a server
 	$(python) -m ruff format --check --quiet .
 	$(python) -m mypy
 	.venv/bin/lint-imports --no-logo
-	$(python) -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term --cov-fail-under=90
+	@$(python) -m coverage erase
+	$(python) -m pytest -n $(WORKERS) --dist loadgroup --measure
+	$(python) -m coverage combine --quiet
+	$(python) -m coverage report --fail-under=90
 	@$(python) -m coverage report --include='domain/*,payments/*' --fail-under=100 >.coverage-report \
 		|| { cat .coverage-report; echo "domain/ and payments/ are to be covered whole." >&2; exit 1; }
 

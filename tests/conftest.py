@@ -4,46 +4,31 @@ import gc
 import os
 import shutil
 import ssl
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
-import aiogram  # noqa: F401 - before coverage is measured, which would treble its 2 s
 import pytest
 import pytest_asyncio
-from coverage import Coverage
 
 from tests import databases, redis_databases
 from tests.left_out import LeftOut, chromium_path
 from tests.logscan import ScanPlugin
+from tests.measuring import Measuring, runs_tests
 
 _ON_BOTH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
-_NOT_MEASURED = {"faults", "programs", "week", "browser"}
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--measure", action="store_true", help="write coverage's data files")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("measure") and runs_tests(config):
+        config.pluginmanager.register(Measuring())
     config.pluginmanager.register(LeftOut())
     config.pluginmanager.register(ScanPlugin())
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Measuring coverage trebles the time: not where other tests run the same lines as well."""
-    measured = Coverage.current()
-    if measured is None or not _is_unmeasured(item):
-        return (yield)
-    measured.stop()
-    try:
-        return (yield)
-    finally:
-        measured.start()
-
-
-def _is_unmeasured(item: pytest.Item) -> bool:
-    marks = any(item.get_closest_marker(name) for name in ("postgres", "unmeasured"))
-    return marks or item.path.parent.name in _NOT_MEASURED
 
 
 @pytest.hookimpl(trylast=True)
