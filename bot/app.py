@@ -1,10 +1,11 @@
 """Composition root: the only module that names every concrete class."""
 
 import base64
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from aiogram import Bot, Dispatcher
 from aiogram.client.default import DefaultBotProperties
@@ -56,6 +57,7 @@ from storage.vault import Vault
 # A lease is longer than any request may take, or two workers send the same.
 SEND_SECONDS: Final = 30.0
 ANSWER_SECONDS: Final = 15.0
+PROBE_SECONDS: Final = 2.0
 
 
 # pydantic forgets the type of an answer that nobody holds, and makes it anew in milliseconds.
@@ -125,11 +127,15 @@ class App:
         return Webhook(self.bot, self.dispatcher, self.webhook_secret)
 
     def probes(self) -> Probes:
-        checks = {"database": self._database_answers}
+        checks = {"database": partial(self._soon, self._database_answers)}
         if self.redis is not None:
-            checks["redis"] = self._redis_answers
+            checks["redis"] = partial(self._soon, self._redis_answers)
         token = self.settings.metrics_token
         return Probes(checks, token.get_secret_value() if token else None)
+
+    async def _soon(self, answers: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
+        """Whoever asks whether the shop is ready takes a late answer for a no."""
+        return bool(await self.background.within(PROBE_SECONDS, answers()))
 
     async def _database_answers(self) -> bool:
         try:

@@ -22,7 +22,7 @@ class Background:
 
     def __init__(self, drain_seconds: float = DRAIN_SECONDS) -> None:
         self._drain_seconds = drain_seconds
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self.stopping = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -75,10 +75,22 @@ class Background:
             task.cancel()
             await asyncio.wait({task, stop})
 
-    def _run(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    async def within(self, seconds: float, work: Coroutine[Any, Any, T]) -> T | None:
+        """The work's result, or None when it takes longer: then it ends without being waited for,
+        as a database may take its time to let go of a question.
+        """
+        task = self._run(work, "a question")
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+        if done:
+            return task.result()
+        task.cancel()
+        return None
+
+    def _run(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
         task = asyncio.create_task(work, name=name)  # noqa: TID251 - this is the place
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _guarded(self, work: Coroutine[Any, Any, None], name: str) -> None:
         try:

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp.test_utils import make_mocked_request
 from structlog.typing import EventDict
 
-from bot.web import Probes
 from tests.chat.captured_logs import captured_logs
 from tests.chat.http_side import EPAY_KEY, get, open_hooked, post, update
 from tests.chat.shop_chat import ANN, ShopChat, open_shop
@@ -66,16 +64,6 @@ def paid() -> dict[str, str]:
     }
     signed = "&".join(f"{name}={value}" for name, value in sorted(told.items())) + EPAY_KEY
     return told | {"sign": hashlib.md5(signed.encode(), usedforsecurity=False).hexdigest()}
-
-
-async def test_what_does_not_answer_at_all_is_not_waited_for() -> None:
-    async def never() -> bool:
-        await asyncio.Event().wait()
-        return True
-
-    async with asyncio.timeout(PROBE_SECONDS):
-        answer = await Probes({"database": never}, None).readyz(make_mocked_request("GET", "/"))
-    assert (answer.status, answer.text) == (503, "not ready: database\n")
 
 
 async def test_a_database_that_somebody_holds_locked_is_not_waited_for(

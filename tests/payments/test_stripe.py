@@ -82,7 +82,7 @@ async def test_it_does_not_show_its_secrets(shop: Shop) -> None:
 
 
 async def test_stripe_repeats_a_webhook_unless_it_hears_200(shop: Shop) -> None:
-    assert shop.stripe.reply(Answer.ACCEPTED) == HttpReply(200, "")
+    assert shop.stripe.reply(Answer.ACCEPTED) == HttpReply(200, "ok")
     assert shop.stripe.reply(Answer.RETRY) == HttpReply(503, "later")
     assert shop.stripe.reply(Answer.REJECTED) == HttpReply(401, "refused")
 

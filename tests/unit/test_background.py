@@ -206,3 +206,33 @@ def crashes(task: str) -> float:
 @pytest.fixture(autouse=True)
 def _structlog_as_it_comes() -> None:
     structlog.reset_defaults()
+
+
+async def test_what_takes_too_long_is_not_waited_for_however_it_ends() -> None:
+    """Asked of a locked database, say, which lets go of it only later."""
+    let_go = asyncio.Event()
+
+    async def stubborn() -> bool:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await let_go.wait()
+        return True
+
+    async def quick() -> bool:
+        return True
+
+    async with Background() as background:
+        async with asyncio.timeout(5):
+            assert await background.within(0.01, stubborn()) is None
+            assert await background.within(5, quick())
+        let_go.set()
+
+
+async def test_a_question_that_fails_says_so() -> None:
+    async def fails() -> bool:
+        raise ValueError("why")
+
+    async with Background() as background:
+        with pytest.raises(ValueError, match="why"):
+            await background.within(5, fails())
