@@ -108,7 +108,7 @@ async def test_a_certificate_that_cannot_be_had_is_no_verdict(
     shop: Shop, path: str, fault: Fault
 ) -> None:
     shop.there.faults[path] = fault
-    hasty = shop.other(verify="certificate", timeout=0.1)
+    hasty = shop.other(verify="certificate", timeout=1 if fault is Fault.SLOW else 8)
     with pytest.raises(ProviderUnavailable):
         await hasty.parse(raw(shop.there.notice(NUMBER)))
     shop.there.faults.clear()
