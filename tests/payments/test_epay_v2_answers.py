@@ -1,6 +1,7 @@
 """EPay V2: what is known of an order, refunds, and platforms that fail."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -141,6 +142,17 @@ async def test_a_refund_whose_answer_was_lost_is_made_once(shop: Shop) -> None:
     shop.standin.faults.clear()
     assert (await shop.epay.refund(shop.refund("4.00"))).done
     assert shop.standin.given_back(NUMBER) == Money.parse("4.00", "CNY")
+
+
+async def test_refused_once_it_may_have_been_made_a_refund_stays_open(shop: Shop) -> None:
+    """By a clock that goes wrong, say: its question is refused as well."""
+    await shop.paid()
+    skewed = shop.other(clock=lambda: NOW.timestamp() - 301)
+    with pytest.raises(ProviderRejected):
+        await skewed.refund(replace(shop.refund(), try_count=1))
+    await shop.epay.refund(shop.refund())
+    with pytest.raises(ProviderUnavailable):
+        await skewed.refund(replace(shop.refund(), try_count=2))
 
 
 async def test_a_refusal_without_a_code_is_a_refusal(shop: Shop) -> None:

@@ -322,8 +322,9 @@ async def test_the_report_tells_ten_of_a_kind_and_counts_all(
     assert len(str(facts["found_are"]).splitlines()) == 10
 
 
-async def test_a_silent_provider_is_not_asked_for_ever(shop: Shop, asks: Till) -> None:
-    for nth in range(reconciling.PATIENCE):
+@pytest.mark.parametrize("count", [1, reconciling.PATIENCE])
+async def test_a_silent_provider_is_named_alone(shop: Shop, asks: Till, count: int) -> None:
+    for nth in range(count):
         await places(shop, asks, nth)
     asks.on_query = away
     assert (await told(shop, await compares(shop, asks)))["unanswered_are"] == "till"
