@@ -66,6 +66,9 @@ async def test_a_key_bought_by_stars_is_copied_by_a_press(chat: ChatPage) -> Non
 async def test_keys_arrive_although_telegram_wants_a_pause(chat: ChatPage) -> None:
     await orders(chat, "GAME-1", "Test payment")
     await chat.reads("Held for you until")
+    # The demo's only other message of its own: else the fault might strike it.
+    owner = chat.page.get_by_role("button", name="Olga")
+    await expect(owner).to_contain_text("Low stock")
     await chat.page.get_by_test_id("fault-429").click()
     await expect(chat.page.get_by_test_id("faults-armed")).to_contain_text(
         "429 × 1 on sendMessage"
