@@ -52,7 +52,7 @@ test: $(tools) ## lint, types, import contracts and every test there is a server
 bench: $(tools) ## the benchmarks: a table, and bench.json
 	@$(python) -m tests.bench
 
-week: $(tools) ## 10,000 orders over every provider, with faults by chance; about half an hour
+week: $(tools) ## 10,000 orders over every provider, with faults by chance; about a quarter of an hour
 	WEEK_ORDERS=10000 $(python) -m pytest tests/week -k sqlite -s
 
 lock: ## resolve pyproject.toml into both lock files; UPGRADE=1 takes the newest versions
