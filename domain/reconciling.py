@@ -28,7 +28,7 @@ from domain.transactions import retried
 
 Providers = Mapping[str, PaymentProvider]
 PAGE: Final = 200
-PATIENCE: Final = 3  # questions without an answer until the provider counts as away
+PATIENCE: Final = 3  # questions in turn without an answer until the provider counts as away
 # A payment may be recorded here a while after it was made there.
 MARGIN: Final = timedelta(hours=1)
 
@@ -145,6 +145,7 @@ class _Comparison:
     report: Report
     unanswered: list[str] = field(default_factory=list)  # the attempts that were asked about
     has_answered: bool = False
+    silent_count: int = 0  # questions without an answer since the last one
 
     async def run(self) -> None:
         known = {p.external_id: p for p in await self._known()}
@@ -220,10 +221,11 @@ class _Comparison:
             answer = await self.provider.query(attempt)
         except (ProviderUnavailable, ProviderRejected):
             self.unanswered.append(attempt.number)
-            if len(self.unanswered) >= PATIENCE:
+            self.silent_count += 1
+            if self.silent_count >= PATIENCE:
                 raise
             return None
-        self.has_answered = True
+        self.has_answered, self.silent_count = True, 0
         return answer
 
     async def _compare(
