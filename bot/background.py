@@ -95,7 +95,7 @@ class Background:
     async def _guarded(self, work: Coroutine[Any, Any, None], name: str) -> None:
         try:
             await work
-        except Exception:
+        except Exception:  # the edge: whatever it is, it is logged and counted
             metrics.crashes.labels(task=name).inc()
             log.exception("background work failed", task=name)
 
@@ -105,7 +105,7 @@ class Background:
             try:
                 await step()
                 seconds = 0.5
-            except Exception:
+            except Exception:  # as above; the loop goes on
                 metrics.crashes.labels(task=name).inc()
                 log.exception("a loop's step failed", task=name, pause=seconds)
                 await self.pause(seconds)

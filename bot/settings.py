@@ -162,8 +162,10 @@ def load(**changes: Any) -> Settings:  # values of any setting's type
     """Raises `BadSettings` naming the first setting that is wrong."""
     file = changes.get("_env_file", ENV_FILE)
     try:
-        # pydantic's own argument, which its mypy plugin alone knows.
-        read = {code: block(_env_file=file) for code, block in BLOCKS.items()}  # type: ignore[call-arg]
+        read = {
+            code: block(_env_file=file)  # type: ignore[call-arg]  # known to pydantic's plugin
+            for code, block in BLOCKS.items()
+        }
         changes[_BLOCKS] = read | changes.pop("providers", {})
         return Settings(**changes)
     except ValidationError as error:

@@ -67,7 +67,7 @@ class SqlUnitOfWork:
         try:
             with _translating():
                 await connection.begin()
-        except BaseException:
+        except BaseException:  # cancelled, too: the connection goes back
             with _translating():
                 await connection.close()
             raise

@@ -77,7 +77,7 @@ class ExportJob:
             with TemporaryDirectory(prefix="keystall-") as folder:
                 path = Path(folder) / self.wanted.file_name
                 await self._send(path, await self._write(path))
-        except Exception:
+        except Exception:  # raised on, once the admin knows
             await self._say(views.failed(self.t))
             raise
 
